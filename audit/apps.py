@@ -1,0 +1,17 @@
+"""The ledger's app; also owns the database guards, because it is the lowest app."""
+
+from django.apps import AppConfig
+from django.core import checks
+from django.db.models.signals import post_migrate
+
+
+class AuditConfig(AppConfig):
+    name = "audit"
+
+    def ready(self) -> None:
+        from audit import triggers
+
+        triggers.register(triggers.append_only("audit_entry"))
+        # Remaking a table on SQLite drops its triggers silently, so they are put back after every migrate.
+        post_migrate.connect(triggers.install_after_migrate, dispatch_uid="audit.triggers")
+        checks.register(triggers.check_installed, checks.Tags.database)

@@ -1,0 +1,174 @@
+"""Rules the database itself keeps, whatever our own code does: append-only tables, passports, no overlaps.
+
+Each `Guard` is a named rule of one table with its SQL for SQLite and PostgreSQL. Apps register theirs in `AppConfig.ready()`; they are
+installed after every `migrate`, and the portal refuses to start while one is missing. Knows table names, no models.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.checks import CheckMessage
+from django.core.checks import Warning as CheckWarning
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One rule of one table. `sqlite` and `postgresql` map a trigger or constraint name to its SQL."""
+
+    table: str
+    sqlite: dict[str, str]
+    postgresql: dict[str, str]
+
+
+_guards: list[Guard] = []
+
+
+def register(*guards: Guard) -> None:
+    _guards.extend(guard for guard in guards if guard not in _guards)
+
+
+def append_only(table: str) -> Guard:
+    """Refuse every change of a row that stands, on PostgreSQL also TRUNCATE."""
+    refusal = f"{table} is append-only"
+    sqlite = {
+        f"{table}_no_{verb.lower()}": f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
+        for verb in ("UPDATE", "DELETE")
+    }
+    function = _postgresql_function(f"{table}_append_only", f"RAISE EXCEPTION '{refusal}';")
+    postgresql = {
+        f"{table}_no_change": function
+        + _postgresql_trigger(f"{table}_no_change", table, "BEFORE UPDATE OR DELETE", f"{table}_append_only"),
+        f"{table}_no_truncate": function
+        + _postgresql_trigger(
+            f"{table}_no_truncate", table, "BEFORE TRUNCATE", f"{table}_append_only", each="STATEMENT"
+        ),
+    }
+    return Guard(table, sqlite, postgresql)
+
+
+def immutable(table: str, columns: Sequence[str]) -> Guard:
+    """Refuse changing any of `columns` once the row stands."""
+    name, refusal = f"{table}_owner_is_fixed", f"passport: {', '.join(columns)} of {table} never change"
+    changed = " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in columns)
+    distinct = " OR ".join(f"NEW.{c} IS DISTINCT FROM OLD.{c}" for c in columns)
+    sqlite = (
+        f"CREATE TRIGGER {name} BEFORE UPDATE ON {table} WHEN {changed} BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
+    )
+    body = f"IF {distinct} THEN RAISE EXCEPTION '{refusal}'; END IF; RETURN NEW;"
+    postgresql = _postgresql_function(name, body) + _postgresql_trigger(name, table, "BEFORE UPDATE", name)
+    return Guard(table, {name: sqlite}, {name: postgresql})
+
+
+def passport(table: str, *, parent: str, parent_column: str, owners: Sequence[str]) -> Guard:
+    """Refuse a row whose `owners` columns differ from those of its parent's row.
+
+    On PostgreSQL a composite foreign key says the same again; the parent has a unique constraint over (id, owners).
+    """
+    name = f"{table}_same_owner_as_{parent_column.removesuffix('_id')}"
+    refusal = f"passport: {', '.join(owners)} of {table} must be those of its {parent_column.removesuffix('_id')}"
+    same = " AND ".join(
+        [f"parent.id = NEW.{parent_column}", *(f"parent.{column} = NEW.{column}" for column in owners)]
+    )
+    stranger = f"NOT EXISTS (SELECT 1 FROM {parent} parent WHERE {same})"
+    sqlite = {
+        f"{name}_{verb.lower()}": f"CREATE TRIGGER {name}_{verb.lower()} BEFORE {verb} ON {table} WHEN {stranger} "
+        f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
+        for verb in ("INSERT", "UPDATE")
+    }
+    body = f"IF {stranger} THEN RAISE EXCEPTION '{refusal}'; END IF; RETURN NEW;"
+    own, theirs = ", ".join([parent_column, *owners]), ", ".join(["id", *owners])
+    postgresql = {
+        name: _postgresql_function(name, body) + _postgresql_trigger(name, table, "BEFORE INSERT OR UPDATE", name),
+        f"{name}_fk": postgresql_constraint(
+            f"{name}_fk", table, f"FOREIGN KEY ({own}) REFERENCES {parent} ({theirs})"
+        ),
+    }
+    return Guard(table, sqlite, postgresql)
+
+
+def postgresql_constraint(name: str, table: str, definition: str) -> str:
+    return (
+        f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = '{name}') THEN "
+        f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}; END IF; END $$;"
+    )
+
+
+def _postgresql_function(name: str, body: str) -> str:
+    return f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$;"
+
+
+def _postgresql_trigger(name: str, table: str, when: str, function: str, each: str = "ROW") -> str:
+    return f"CREATE OR REPLACE TRIGGER {name} {when} ON {table} FOR EACH {each} EXECUTE FUNCTION {function}();"
+
+
+def _rules(connection: BaseDatabaseWrapper) -> Iterator[tuple[str, str, str]]:
+    """Yield (table, name, SQL) of every rule for this database, of tables that exist."""
+    tables = set(connection.introspection.table_names())
+    for guard in _guards:
+        if guard.table in tables:
+            for name, sql in getattr(guard, connection.vendor).items():
+                yield guard.table, name, sql
+
+
+def _present(connection: BaseDatabaseWrapper) -> set[str]:
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        else:
+            cursor.execute(
+                "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D' "
+                "UNION SELECT conname FROM pg_constraint"
+            )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def missing(connection: BaseDatabaseWrapper) -> list[str]:
+    """Return the names of rules that this database does not keep."""
+    present = _present(connection)
+    return [name for _, name, _ in _rules(connection) if name not in present]
+
+
+def install(connection: BaseDatabaseWrapper) -> None:
+    """Install every rule; one that stands already is put in anew."""
+    with connection.cursor() as cursor:
+        for _, name, sql in _rules(connection):
+            if connection.vendor == "sqlite":
+                cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+            cursor.execute(sql)
+
+
+def install_after_migrate(*, using: str, **_: Any) -> None:
+    install(connections[using])
+
+
+@contextmanager
+def lifted(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Lift every trigger for a while. For tests that empty tables; nothing else may call this."""
+    with connection.cursor() as cursor:
+        for table, name, sql in _rules(connection):
+            if "CREATE TRIGGER" in sql:
+                cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+            elif "CREATE OR REPLACE TRIGGER" in sql:
+                cursor.execute(f"DROP TRIGGER IF EXISTS {name} ON {table}")
+    try:
+        yield
+    finally:
+        install(connection)
+
+
+def check_installed(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Name rules the database does not keep. A warning, so that `migrate` can mend it; the portal does not start with one."""
+    return [
+        CheckWarning(
+            f"The database does not keep the rule {name}.",
+            hint="Run manage.py migrate: it puts every rule back.",
+            id="audit.W001",
+        )
+        for alias in databases or []
+        for name in missing(connections[alias])
+    ]

@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class ConsultationsConfig(AppConfig):
+    name = "consultations"
+
+    def ready(self) -> None:
+        from audit import triggers
+        from consultations import clinic, guards  # noqa: F401  registers the clinicians' pages
+
+        triggers.register(*guards.GUARDS)

@@ -1,0 +1,52 @@
+"""Consultations in the clinician admin site."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from accounts.clinic import OwnRowsAdmin
+from accounts.sites import clinic_site
+from consultations import pages, policy
+from consultations.models import Consultation
+from consultations.services import may_be_joined
+
+
+@admin.register(Consultation, site=clinic_site)
+class OwnConsultationsAdmin(OwnRowsAdmin):
+    list_display = ("starts_at", "patient_name", "reason", "status", "open_call")
+    list_display_links = ("starts_at",)
+    list_filter = ("status",)
+    search_fields = ("patient__name", "patient__nhs_number", "reason")
+    search_help_text = _("Name, NHS number or reason, among your own consultations")
+    date_hierarchy = "starts_at"
+    ordering = ("-starts_at",)
+    fields = ("patient_name", "starts_at", "ends_at", "reason", "status", "state", "open_call")
+    readonly_fields = fields
+
+    def own_rows(self, request: HttpRequest) -> QuerySet[Any]:
+        own = policy.visible_to(request.user).filter(clinician__user=request.user.pk)
+        return own.select_related("patient", "clinician__user")
+
+    @admin.display(description=_("patient"), ordering="patient__name")
+    def patient_name(self, consultation: Consultation) -> str:
+        return consultation.patient.name
+
+    @admin.display(description=_("now"))
+    def state(self, consultation: Consultation) -> str:
+        return pages.state_text(consultation, timezone.now())
+
+    @admin.display(description=_("call"))
+    def open_call(self, consultation: Consultation) -> str:
+        if may_be_joined(consultation, now=timezone.now()):
+            return format_html(
+                '<a href="{}">{}</a>', reverse("consultations:call", args=[consultation.pk]), _("Open the call")
+            )
+        return format_html(
+            '<a href="{}">{}</a>', reverse("consultations:detail", args=[consultation.pk]), _("Show")
+        )

@@ -1,0 +1,87 @@
+"""Consent gates capture, never the call. Everybody answers for themselves and may change their mind."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from audit import ledger
+from audit.models import Action
+from consultations.calls import Refused, emit, lock, participant_view
+from consultations.models import Call, Mode, Participant, RecordingConsent
+from consultations.wordings import WORDINGS
+
+
+@transaction.atomic
+def give(
+    call_id: Any, *, by: Participant, version: str, sha256: str, scope: str, actor: ledger.Actor, now: datetime
+) -> None:
+    """Store somebody's own yes with the wording they read.
+
+    Errors: Refused("bad_shape") when the wording is not the one this version has.
+    """
+    call = lock(call_id)
+    wording = WORDINGS.get(version)
+    if wording is None or wording.sha256 != sha256:
+        raise Refused("bad_shape", "The text you read is not the current one. Reload the page.")
+    _withdraw_standing(by, now)
+    RecordingConsent.objects.create(
+        participant=by,
+        patient_id=by.patient_id,
+        scope=scope,
+        wording_version=version,
+        wording_sha256=sha256,
+        given_at=now,
+    )
+    said = Participant.Recording.ALLOWED if scope == "audio_video" else Participant.Recording.ALLOWED_AUDIO
+    _tell(call, by, said, now)
+    _log(Action.CONSENTED, by, actor, scope)
+
+
+@transaction.atomic
+def decline(call_id: Any, *, by: Participant, now: datetime) -> None:
+    """Remember a no, so that nobody is asked twice; the call stays fully usable."""
+    call = lock(call_id)
+    _withdraw_standing(by, now)
+    _tell(call, by, Participant.Recording.DECLINED, now)
+
+
+@transaction.atomic
+def withdraw(call_id: Any, *, by: Participant, actor: ledger.Actor, now: datetime) -> None:
+    """Stop being recorded from this moment; what was captured until now stays."""
+    call = lock(call_id)
+    if _withdraw_standing(by, now):
+        _tell(call, by, Participant.Recording.WITHDRAWN, now)
+        _log(Action.WITHDREW, by, actor, "")
+
+
+def _withdraw_standing(by: Participant, now: datetime) -> int:
+    return RecordingConsent.objects.filter(participant=by, withdrawn_at=None).update(withdrawn_at=now)
+
+
+def _tell(call: Call, by: Participant, said: Participant.Recording, now: datetime) -> None:
+    by.recording = said
+    by.save(update_fields=["recording"])
+    emit(call, "consent.changed", {"participant": participant_view(by)}, now=now, changes_capture=True)
+
+
+def _log(action: Action, by: Participant, actor: ledger.Actor, scope: str) -> None:
+    line = ledger.Line(action, "consultation", by.consultation_id, by.patient_id, reason=scope)
+    ledger.append(actor, line)
+
+
+def capture_mode(call: Call) -> Mode | None:
+    """Return what may be captured now: the lower of the call's mode and everybody's consent, or nothing.
+
+    Everybody counts who was ever admitted, present or not. Without their rows of consent in force nothing is captured.
+    """
+    if call.started_at is None or call.status != Call.Status.LIVE:
+        return None
+    admitted = Participant.objects.filter(consultation=call.consultation_id, admitted_at__isnull=False)
+    in_force = RecordingConsent.objects.filter(participant__in=admitted, withdrawn_at=None)
+    scopes = dict(in_force.values_list("participant", "scope"))
+    if not scopes or set(scopes) != set(admitted.values_list("pk", flat=True)):
+        return None
+    if call.mode == Mode.VIDEO and set(scopes.values()) == {RecordingConsent.Scope.AUDIO_VIDEO}:
+        return Mode.VIDEO
+    return Mode.AUDIO

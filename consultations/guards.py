@@ -1,0 +1,43 @@
+"""The rules about consultations that the database keeps itself."""
+
+from audit.triggers import Guard, append_only, immutable, passport, postgresql_constraint
+
+CONSULTATION, CALL, PARTICIPANT = "consultations_consultation", "consultations_call", "consultations_participant"
+TAKES_TIME = "('planned', 'in_progress')"
+
+
+def _no_overlap() -> Guard:
+    """A clinician has one consultation at a time."""
+    name, refusal = "clinician_has_no_overlap", "this clinician has another consultation at that time"
+    overlap = (
+        f"NEW.status IN {TAKES_TIME} AND EXISTS (SELECT 1 FROM {CONSULTATION} other WHERE "
+        f"other.clinician_id = NEW.clinician_id AND other.id <> NEW.id AND other.status IN {TAKES_TIME} "
+        "AND other.starts_at < NEW.ends_at AND other.ends_at > NEW.starts_at)"
+    )
+    sqlite = {
+        f"{name}_{verb.lower()}": f"CREATE TRIGGER {name}_{verb.lower()} BEFORE {verb} ON {CONSULTATION} "
+        f"WHEN {overlap} BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
+        for verb in ("INSERT", "UPDATE")
+    }
+    exclusion = (
+        "EXCLUDE USING gist (clinician_id WITH =, tstzrange(starts_at, ends_at) WITH &&) "
+        f"WHERE (status IN {TAKES_TIME})"
+    )
+    postgresql = {
+        name: "CREATE EXTENSION IF NOT EXISTS btree_gist; " + postgresql_constraint(name, CONSULTATION, exclusion)
+    }
+    return Guard(CONSULTATION, sqlite, postgresql)
+
+
+GUARDS = (
+    immutable(CONSULTATION, ["patient_id", "clinician_id"]),
+    immutable(CALL, ["consultation_id", "patient_id", "clinician_id"]),
+    passport(CALL, parent=CONSULTATION, parent_column="consultation_id", owners=["patient_id", "clinician_id"]),
+    immutable(PARTICIPANT, ["consultation_id", "patient_id", "user_id", "role"]),
+    passport(PARTICIPANT, parent=CONSULTATION, parent_column="consultation_id", owners=["patient_id"]),
+    append_only("consultations_callevent"),
+    passport("consultations_callevent", parent=CALL, parent_column="call_id", owners=["patient_id"]),
+    immutable("consultations_recordingconsent", ["participant_id", "patient_id", "scope", "given_at"]),
+    passport("consultations_recordingconsent", parent=PARTICIPANT, parent_column="participant_id", owners=["patient_id"]),
+    _no_overlap(),
+)

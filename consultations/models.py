@@ -1,0 +1,225 @@
+"""Consultations, who takes part, the live call and its log.
+
+Every row repeats `patient`; the database refuses one whose patient differs from its parent's (docs/access.md, "Passport").
+"""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+from patients.models import Clinician, Patient
+
+
+class Mode(models.TextChoices):
+    AUDIO = "audio", _("audio")
+    VIDEO = "video", _("video")
+
+
+class ConsultationQuerySet(models.QuerySet["Consultation"]):
+    def with_people(self) -> "ConsultationQuerySet":
+        return self.select_related("patient__user", "clinician__user")
+
+
+class Consultation(models.Model):
+    class Status(models.TextChoices):
+        REQUESTED = "requested", _("requested")
+        PLANNED = "planned", _("planned")
+        IN_PROGRESS = "in_progress", _("in progress")
+        COMPLETED = "completed", _("completed")
+        CANCELLED = "cancelled", _("cancelled")
+        NO_SHOW = "no_show", _("did not take place")
+
+    TRANSITIONS = {
+        Status.REQUESTED: frozenset({Status.PLANNED, Status.CANCELLED}),
+        Status.PLANNED: frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.NO_SHOW}),
+        Status.IN_PROGRESS: frozenset({Status.COMPLETED}),
+    }
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="consultations")
+    clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, related_name="consultations")
+    starts_at = models.DateTimeField(_("starts at"))
+    ends_at = models.DateTimeField(_("ends at"))
+    reason = models.CharField(_("reason"), max_length=200)
+    status = models.CharField(max_length=16, choices=Status, default=Status.PLANNED)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = ConsultationQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ("add", "change", "view")
+        permissions = [("join_consultation", "Can join the call of this consultation")]
+        constraints = [
+            models.UniqueConstraint(fields=["id", "patient", "clinician"], name="consultation_passport"),
+            models.UniqueConstraint(fields=["id", "patient"], name="consultation_patient_passport"),
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="consultation_ends_after_it_starts"),
+            models.CheckConstraint(
+                condition=~Q(status="completed") | Q(ended_at__isnull=False), name="ended_consultation_has_ended_at"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["patient", "-starts_at"], name="consultation_of_patient"),
+            models.Index(fields=["clinician", "-starts_at"], name="consultation_of_clinician"),
+        ]
+
+    def __str__(self) -> str:
+        return f"consultation {self.pk}"
+
+
+class Participant(models.Model):
+    """Somebody's place in a consultation, and what their one live tab last said."""
+
+    class Role(models.TextChoices):
+        PATIENT = "patient", _("patient")
+        CLINICIAN = "clinician", _("clinician")
+        GUEST = "guest", _("guest")
+
+    class Recording(models.TextChoices):
+        UNASKED = "unasked"
+        ALLOWED = "allowed"
+        ALLOWED_AUDIO = "allowed_audio"
+        DECLINED = "declined"
+        WITHDRAWN = "withdrawn"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    consultation = models.ForeignKey(Consultation, on_delete=models.PROTECT, related_name="participants")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    role = models.CharField(max_length=16, choices=Role)
+    waiting_at = models.DateTimeField(null=True)
+    admitted_at = models.DateTimeField(null=True)
+    left_at = models.DateTimeField(null=True)
+    recording = models.CharField(max_length=16, choices=Recording, default=Recording.UNASKED)
+    audio = models.CharField(max_length=16, default="on")
+    video = models.CharField(max_length=16, default="off")
+    # The one live tab. `sid` survives a reconnect; `channel` is where that tab's socket hears.
+    sid = models.CharField(max_length=32, blank=True)
+    tab = models.CharField(max_length=64, blank=True)
+    channel = models.CharField(max_length=200, blank=True)
+    connected_at = models.DateTimeField(null=True)
+    disconnected_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["consultation", "user"], name="one_place_per_person_and_consultation"),
+            models.UniqueConstraint(fields=["id", "patient"], name="participant_passport"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} of {self.consultation_id}"
+
+    @property
+    def is_present(self) -> bool:
+        return bool(self.sid) and self.disconnected_at is None
+
+
+class Call(models.Model):
+    """One live session of a consultation. Re-opening one makes a new call."""
+
+    class Status(models.TextChoices):
+        LIVE = "live"
+        ENDED = "ended"
+
+    TRANSITIONS = {Status.LIVE: frozenset({Status.ENDED})}
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    consultation = models.ForeignKey(Consultation, on_delete=models.PROTECT, related_name="calls")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
+    clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, related_name="+")
+    mode = models.CharField(max_length=8, choices=Mode, default=Mode.AUDIO)
+    mode_changed_at = models.DateTimeField(null=True)
+    epoch = models.PositiveIntegerField(default=0)
+    seq = models.PositiveIntegerField(default=0)
+    gen = models.PositiveIntegerField(default=0)
+    gen_changed_at = models.DateTimeField(null=True)
+    question = models.JSONField(null=True)
+    status = models.CharField(max_length=8, choices=Status, default=Status.LIVE)
+    opened_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=16, blank=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["consultation"], condition=Q(status="live"), name="one_live_call_per_consultation"
+            ),
+            models.UniqueConstraint(fields=["id", "patient"], name="call_patient_passport"),
+            models.UniqueConstraint(fields=["id", "consultation", "patient", "clinician"], name="call_passport"),
+            models.CheckConstraint(
+                condition=Q(status="live", ended_at__isnull=True) | Q(status="ended", ended_at__isnull=False),
+                name="ended_call_has_ended_at",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"call {self.pk}"
+
+
+class CallEvent(models.Model):
+    """One line of a call's append-only log; also what a reconnecting tab is sent again."""
+
+    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="events")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
+    seq = models.PositiveIntegerField()
+    epoch = models.PositiveIntegerField()
+    kind = models.CharField(max_length=32)
+    payload = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["call", "seq"], name="one_event_per_call_and_seq")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.seq} of {self.call_id}"
+
+
+class RecordingConsent(models.Model):
+    """Somebody's own yes to being recorded, with the wording they read."""
+
+    class Scope(models.TextChoices):
+        AUDIO = "audio", _("sound only")
+        AUDIO_VIDEO = "audio_video", _("sound and pictures")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="consents")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
+    scope = models.CharField(max_length=16, choices=Scope)
+    wording_version = models.CharField(max_length=16)
+    wording_sha256 = models.CharField(max_length=64)
+    given_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["participant"],
+                condition=Q(withdrawn_at__isnull=True),
+                name="one_consent_in_force_per_participant",
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at__isnull=True) | Q(withdrawn_at__gte=F("given_at")),
+                name="withdrawn_follows_given",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"consent {self.pk}"
+
+
+class ConsultationUserObjectPermission(UserObjectPermissionBase):
+    content_object = models.ForeignKey(Consultation, on_delete=models.CASCADE)
+
+
+class ConsultationGroupObjectPermission(GroupObjectPermissionBase):
+    content_object = models.ForeignKey(Consultation, on_delete=models.CASCADE)

@@ -1,0 +1,117 @@
+"""What pages show of consultations: rows with words, for patients and clinicians."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.models import User
+from consultations import policy
+from consultations.models import Call, Consultation, Participant
+from consultations.services import may_be_joined
+
+LIVE = (Consultation.Status.PLANNED, Consultation.Status.IN_PROGRESS)
+
+
+def is_clinician_of(user: User, consultation: Consultation) -> bool:
+    return consultation.clinician.user_id == user.pk
+
+
+def other_name(user: User, consultation: Consultation) -> str:
+    return consultation.patient.name if is_clinician_of(user, consultation) else consultation.clinician.display_name
+
+
+def waiting_since(consultation: Consultation) -> datetime | None:
+    """Return since when the patient is there and not let in."""
+    places = [p for p in consultation.participants.all() if p.role == Participant.Role.PATIENT]
+    waits = next((p for p in places if p.is_present and p.waiting_at and not p.admitted_at), None)
+    return waits.waiting_at if waits else None
+
+
+def state_text(consultation: Consultation, now: datetime) -> str:
+    """Say in words where a consultation stands."""
+    if consultation.status == Consultation.Status.IN_PROGRESS:
+        return _("In progress")
+    if consultation.status != Consultation.Status.PLANNED:
+        return str(consultation.get_status_display()).capitalize()
+    if since := waiting_since(consultation):
+        minutes = int((now - since).total_seconds() // 60)
+        return ngettext("Waiting %(n)d minute", "Waiting %(n)d minutes", minutes) % {"n": minutes} if minutes else _("Waiting now")
+    minutes = round((consultation.starts_at - now).total_seconds() / 60)
+    if minutes > 60 * 12:
+        return _("Planned")
+    if minutes > 60:
+        hours = round(minutes / 60)
+        return ngettext("Starts in %(n)d hour", "Starts in %(n)d hours", hours) % {"n": hours}
+    if minutes > 0:
+        return ngettext("Starts in %(n)d minute", "Starts in %(n)d minutes", minutes) % {"n": minutes}
+    return _("Starts now") if now < consultation.ends_at else _("Planned time is over")
+
+
+def row(user: User, consultation: Consultation, now: datetime) -> dict[str, Any]:
+    """Shape: one row of `consultations/_rows.html`, `_next.html` and `clinic/_today.html`."""
+    return {
+        "consultation": consultation,
+        "starts_at": consultation.starts_at,
+        "reason": consultation.reason,
+        "clinician_name": consultation.clinician.display_name,
+        "patient_name": consultation.patient.name,
+        "other_name": other_name(user, consultation),
+        "state_text": state_text(consultation, now),
+        "waiting": waiting_since(consultation) is not None,
+        "can_join": may_be_joined(consultation, now=now),
+        "url": reverse("consultations:detail", args=[consultation.pk]),
+        "join_url": reverse("consultations:call", args=[consultation.pk]),
+        "call_url": reverse("consultations:call", args=[consultation.pk]),
+    }
+
+
+def _own(user: User) -> QuerySet[Consultation]:
+    return policy.visible_to(user).select_related("patient__user", "clinician__user").prefetch_related("participants")
+
+
+def upcoming(user: User, now: datetime) -> list[dict[str, Any]]:
+    """Return the next consultations, soonest first; one that ran out of its time is not next."""
+    since = now - timedelta(hours=2)
+    planned = _own(user).filter(status__in=LIVE, ends_at__gt=since).order_by("starts_at")[:20]
+    return [row(user, c, now) for c in planned if c.ends_at > now or may_be_joined(c, now=now)]
+
+
+def past(user: User) -> QuerySet[Consultation]:
+    return _own(user).exclude(status__in=LIVE).order_by("-starts_at")
+
+
+def today(user: User, now: datetime) -> list[dict[str, Any]]:
+    """Return a clinician's day in their own zone."""
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    # a planned time from last night may still be open to join
+    from_, to = midnight - timedelta(hours=2), midnight + timedelta(days=1, hours=2)
+    day = _own(user).filter(clinician__user=user.pk, starts_at__range=(from_, to)).order_by("starts_at")
+    return [row(user, c, now) for c in day]
+
+
+def initials(name: str) -> str:
+    words = [word for word in name.split() if not word.rstrip(".").lower() in {"dr", "prof", "mr", "mrs", "ms"}]
+    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
+
+
+def people_of(place: Participant) -> tuple[dict[str, str], dict[str, str]]:
+    """Return (me, other) as the call page shows them."""
+
+    def shown(participant: Participant) -> dict[str, str]:
+        is_clinician = participant.role == Participant.Role.CLINICIAN
+        name = participant.consultation.clinician.display_name if is_clinician else participant.user.name
+        return {"participant": str(participant.pk), "name": name, "initials": initials(name)}
+
+    others = Participant.objects.select_related("user", "consultation__clinician__user").exclude(pk=place.pk)
+    other = others.filter(consultation=place.consultation_id).exclude(role=Participant.Role.GUEST).first()
+    return shown(place), shown(other) if other else {"participant": "", "name": "", "initials": ""}
+
+
+def last_call(consultation_id: UUID) -> Call | None:
+    return Call.objects.filter(consultation=consultation_id).order_by("-opened_at").first()

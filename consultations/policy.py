@@ -1,0 +1,72 @@
+"""Who may see and join a consultation. The only place of this app that touches guardian."""
+
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import Http404
+from guardian.shortcuts import assign_perm, remove_perm
+
+from accounts.models import User
+from consultations.models import Consultation, ConsultationUserObjectPermission, Participant
+
+VIEW, JOIN = "view_consultation", "join_consultation"
+
+
+def granted_to(user: User, codename: str) -> QuerySet[Consultation]:
+    """The first key: an explicit grant on this very consultation."""
+    grant = ConsultationUserObjectPermission.objects.filter(
+        content_object=OuterRef("pk"), user=user.pk, permission__codename=codename
+    )
+    return Consultation.objects.filter(Exists(grant))
+
+
+def basis_for(user: User) -> QuerySet[Consultation]:
+    """The second key: it is one's own, as its patient or as its clinician who still works here."""
+    if not user.is_authenticated:
+        return Consultation.objects.none()
+    # The account is read afresh: a held user object may be older than a deactivation.
+    account = User.objects.filter(pk=user.pk, is_active=True)
+    own = Q(patient__user=user.pk) | Q(clinician__user=user.pk, clinician__is_active=True)
+    return Consultation.objects.filter(own, Exists(account))
+
+
+def visible_to(user: User) -> QuerySet[Consultation]:
+    return basis_for(user).filter(pk__in=granted_to(user, VIEW).values("pk"))
+
+
+def get_visible_or_404(user: User, consultation_id: UUID) -> Consultation:
+    consultation = visible_to(user).select_related("patient__user", "clinician__user").filter(pk=consultation_id).first()
+    if consultation is None:
+        raise Http404
+    return consultation
+
+
+def place_in(user: User, consultation_id: UUID) -> Participant | None:
+    """Return this person's own place in the call of a consultation they may join, else None."""
+    if not basis_for(user).filter(pk=consultation_id).exists():
+        return None
+    if not granted_to(user, JOIN).filter(pk=consultation_id).exists():
+        return None
+    return (
+        Participant.objects.select_related("consultation__patient__user", "consultation__clinician__user", "user")
+        .filter(consultation=consultation_id, user=user.pk)
+        .first()
+    )
+
+
+def get_place_or_404(user: User, consultation_id: UUID) -> Participant:
+    place = place_in(user, consultation_id)
+    if place is None:
+        raise Http404
+    return place
+
+
+def grant_place(participant: Participant) -> None:
+    """Let a participant see and join; called in the transaction that books them."""
+    assign_perm(f"consultations.{VIEW}", participant.user, participant.consultation)
+    assign_perm(f"consultations.{JOIN}", participant.user, participant.consultation)
+
+
+def revoke_place(participant: Participant) -> None:
+    remove_perm(f"consultations.{VIEW}", participant.user, participant.consultation)
+    remove_perm(f"consultations.{JOIN}", participant.user, participant.consultation)

@@ -1,0 +1,87 @@
+"""Pages about consultations, for the patient and the clinician of them."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.roles import LANDING, role_of
+from consultations import pages, policy
+from consultations.models import Participant
+from consultations.services import may_be_joined
+from consultations.wordings import CURRENT
+
+PER_PAGE = 25
+
+
+@require_safe
+@login_required
+def consultation_list(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    page = Paginator(pages.past(request.user), PER_PAGE).get_page(request.GET.get("page"))
+    past = [pages.row(request.user, consultation, now) for consultation in page]
+    context = {"upcoming": pages.upcoming(request.user, now), "past": past, "page_obj": page}
+    return render(request, "consultations/list.html", context)
+
+
+@require_safe
+@login_required
+def consultation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    consultation = policy.get_visible_or_404(request.user, pk)
+    now = timezone.now()
+    context = {
+        "consultation": consultation,
+        "other_name": pages.other_name(request.user, consultation),
+        "state_text": pages.state_text(consultation, now),
+        "can_join": may_be_joined(consultation, now=now),
+    }
+    return render(request, "consultations/detail.html", context)
+
+
+@require_safe
+@login_required
+def call(request: HttpRequest, pk: UUID) -> HttpResponse:
+    place = policy.get_place_or_404(request.user, pk)
+    if not may_be_joined(place.consultation, now=timezone.now()):
+        return redirect("consultations:detail", pk=pk)
+    me, other = pages.people_of(place)
+    context = {
+        "consultation": place.consultation,
+        "config": _config(request, place, me, other),
+        "me": me,
+        "other": other,
+        "wording": CURRENT.text,
+    }
+    return render(request, "consultations/call.html", context)
+
+
+def _config(request: HttpRequest, place: Participant, me: dict[str, str], other: dict[str, str]) -> dict[str, Any]:
+    """Shape: the bootstrap of static/js/call/main.js."""
+    return {
+        "consultation": str(place.consultation_id),
+        "socket": f"/ws/consultations/{place.consultation_id}/",
+        "role": place.role,
+        "me": me,
+        "other": other,
+        "title": place.consultation.reason,
+        "starts_at": place.consultation.starts_at.isoformat(),
+        "consent": {"version": CURRENT.version, "sha256": CURRENT.sha256, "text": CURRENT.text},
+        "camera": settings.CALL_CAMERA,
+        "urls": {
+            "after": reverse("consultations:detail", args=[place.consultation_id]),
+            "home": reverse(LANDING[role_of(request.user)]),
+            "segments": "/api/v1/segments/",
+            "ticker": static("js/record/ticker.worker.js"),
+        },
+        "csrf": get_token(request),
+        "user": str(request.user.pk),
+    }

@@ -1,0 +1,39 @@
+"""Who may see a patient. Grants are written here, in the transaction of the care relationship that justifies them."""
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from guardian.shortcuts import assign_perm, remove_perm
+
+from accounts.models import User
+from patients.models import CareRelationship, Patient, PatientUserObjectPermission
+
+VIEW = "patients.view_patient"
+
+
+def granted_to(user: User) -> QuerySet[Patient]:
+    """The first key: an explicit grant on this very patient."""
+    grant = PatientUserObjectPermission.objects.filter(
+        content_object=OuterRef("pk"), user=user.pk, permission__codename="view_patient"
+    )
+    return Patient.objects.filter(Exists(grant))
+
+
+def basis_for(user: User) -> QuerySet[Patient]:
+    """The second key: oneself, or a live care relationship."""
+    if not user.is_authenticated or not User.objects.filter(pk=user.pk, is_active=True).exists():
+        return Patient.objects.none()
+    cares = CareRelationship.objects.filter(
+        patient=OuterRef("pk"), clinician__user=user.pk, clinician__is_active=True, until__isnull=True
+    )
+    return Patient.objects.filter(Q(user=user.pk) | Exists(cares))
+
+
+def visible_to(user: User) -> QuerySet[Patient]:
+    return granted_to(user) & basis_for(user)
+
+
+def grant_view(patient: Patient, user: User) -> None:
+    assign_perm(VIEW, user, patient)
+
+
+def revoke_view(patient: Patient, user: User) -> None:
+    remove_perm(VIEW, user, patient)

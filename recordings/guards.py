@@ -1,0 +1,37 @@
+"""The rules about recordings that the database keeps itself."""
+
+from audit.triggers import Guard, immutable, passport
+
+RECORDING, SEGMENT = "recordings_recording", "recordings_segment"
+
+
+def _belongs_to(parent: str, column: str, table: str) -> tuple[Guard, Guard]:
+    """A row of `table` has its parent's patient and keeps parent and patient for ever."""
+    return (
+        immutable(table, [column, "patient_id"]),
+        passport(table, parent=parent, parent_column=column, owners=["patient_id"]),
+    )
+
+
+GUARDS = (
+    immutable(RECORDING, ["call_id", "consultation_id", "patient_id", "clinician_id"]),
+    passport(
+        RECORDING,
+        parent="consultations_call",
+        parent_column="call_id",
+        owners=["consultation_id", "patient_id", "clinician_id"],
+    ),
+    *_belongs_to(RECORDING, "recording_id", "recordings_recorderlease"),
+    passport(
+        "recordings_recorderlease",
+        parent="consultations_participant",
+        parent_column="participant_id",
+        owners=["patient_id"],
+    ),
+    *_belongs_to(RECORDING, "recording_id", SEGMENT),
+    passport(SEGMENT, parent="recordings_recorderlease", parent_column="lease_id", owners=["recording_id", "patient_id"]),
+    *_belongs_to(SEGMENT, "segment_id", "recordings_chunk"),
+    *_belongs_to(RECORDING, "recording_id", "recordings_rendition"),
+    *_belongs_to(RECORDING, "recording_id", "recordings_processingjob"),
+    *_belongs_to(RECORDING, "recording_id", "recordings_playbacksession"),
+)

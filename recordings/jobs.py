@@ -1,0 +1,112 @@
+"""The queue is rows: who works on what, until when, and which try may still write. The broker only rings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.dispatch import Signal
+from django.utils import timezone
+
+from consultations.states import StaleTransition, move
+from recordings.models import ProcessingJob, Recording
+
+LEASE = timedelta(seconds=90)
+MOST_ATTEMPTS = 5
+
+job_queued = Signal()  # sent with `job_id` once the row is committed; whoever rings the workers listens
+
+
+class LostFence(Exception):
+    """Another worker took this job over; nothing of this try may be written any more."""
+
+
+@transaction.atomic
+def enqueue(recording: Recording, *, now: datetime) -> ProcessingJob:
+    """Seal the recording (or reopen a finished one for late chunks) and queue one job for it.
+
+    Idempotent because a recording has at most one live job.
+    """
+    recording.refresh_from_db(fields=["status"])
+    if recording.status == Recording.Status.CAPTURING:
+        move(recording, Recording.Status.SEALED, transitions=Recording.TRANSITIONS)
+    live = Q(status__in=[ProcessingJob.Status.QUEUED, ProcessingJob.Status.RUNNING])
+    job = recording.jobs.filter(live).first()
+    if job is None:
+        job = ProcessingJob.objects.create(
+            recording=recording, patient_id=recording.patient_id, not_before=now, created_at=now
+        )
+    job_id = job.pk
+    transaction.on_commit(lambda: job_queued.send(sender=ProcessingJob, job_id=job_id))
+    return job
+
+
+def due(now: datetime) -> list[UUID]:
+    """Return the jobs nobody works on: queued ones whose time has come, and running ones whose lease ran out."""
+    waiting = Q(status=ProcessingJob.Status.QUEUED, not_before__lte=now)
+    orphaned = Q(status=ProcessingJob.Status.RUNNING, lease_until__lt=now)
+    return list(ProcessingJob.objects.filter(waiting | orphaned).order_by("created_at").values_list("pk", flat=True))
+
+
+@transaction.atomic
+def claim(job_id: UUID, *, now: datetime) -> ProcessingJob | None:
+    """Take a job for one try, or None when somebody else has it. RACE: the update is the compare-and-set."""
+    free = Q(status=ProcessingJob.Status.QUEUED, not_before__lte=now) | Q(
+        status=ProcessingJob.Status.RUNNING, lease_until__lt=now
+    )
+    claimed = ProcessingJob.objects.filter(free, pk=job_id).update(
+        status=ProcessingJob.Status.RUNNING,
+        stage=ProcessingJob.Stage.VERIFYING,
+        attempts=F("attempts") + 1,
+        fence=F("fence") + 1,
+        lease_until=now + LEASE,
+    )
+    if not claimed:
+        return None
+    job = ProcessingJob.objects.select_related(
+        "recording__patient__user", "recording__clinician__user", "recording__call"
+    ).get(pk=job_id)
+    if job.recording.status != Recording.Status.PROCESSING:
+        try:
+            move(job.recording, Recording.Status.PROCESSING, transitions=Recording.TRANSITIONS)
+        except StaleTransition:  # withdrawn or erased meanwhile
+            ProcessingJob.objects.filter(pk=job_id).update(status=ProcessingJob.Status.GIVEN_UP, fault="recording_gone")
+            return None
+    return job
+
+
+def advance(job: ProcessingJob, stage: str, *, now: datetime | None = None) -> None:
+    """Say what is being done and keep the lease. Errors: LostFence."""
+    moment = now or timezone.now()
+    _demand(_held(job).update(stage=stage, lease_until=moment + LEASE))
+
+
+def _held(job: ProcessingJob) -> QuerySet[ProcessingJob]:
+    return ProcessingJob.objects.filter(pk=job.pk, fence=job.fence, status=ProcessingJob.Status.RUNNING)
+
+
+def _demand(updated: int) -> None:
+    if updated != 1:
+        raise LostFence
+
+
+@contextmanager
+def finishing(job: ProcessingJob, status: str, *, fault: str = "", now: datetime) -> Iterator[None]:
+    """Finish the job together with what the block writes, all or nothing. Errors: LostFence."""
+    with transaction.atomic():
+        stage = ProcessingJob.Stage.FINISHED
+        _demand(_held(job).update(status=status, stage=stage, fault=fault, finished_at=now, lease_until=None))
+        yield
+
+
+def retry_later(job: ProcessingJob, *, fault: str, now: datetime) -> bool:
+    """Give the job back for another try; False when it has had enough. Errors: LostFence."""
+    if job.attempts >= MOST_ATTEMPTS:
+        return False
+    pause = timedelta(seconds=2**job.attempts)
+    queued, waiting = ProcessingJob.Status.QUEUED, ProcessingJob.Stage.WAITING
+    again_at = now + pause
+    _demand(_held(job).update(status=queued, stage=waiting, fault=fault, not_before=again_at, lease_until=None))
+    return True

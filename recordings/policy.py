@@ -1,0 +1,92 @@
+"""Who may play a recording: two keys that know nothing of each other, plus state and consent.
+
+`granted_to` reads guardian's grants, `basis_for` the relationships. Lists intersect them; `decide` asks both for one recording and
+compares, because a disagreement that nothing explains means that one of them is wrong. The only place of this app that touches guardian.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from guardian.shortcuts import assign_perm, remove_perm
+
+from accounts.models import User
+from recordings.models import Recording, RecordingUserObjectPermission
+
+PLAY = "play_recording"
+
+
+def granted_to(user: User) -> QuerySet[Recording]:
+    """The first key: an explicit grant on this very recording."""
+    grant = RecordingUserObjectPermission.objects.filter(
+        content_object=OuterRef("pk"), user=user.pk, permission__codename=PLAY
+    )
+    return Recording.objects.filter(Exists(grant))
+
+
+def basis_for(user: User) -> QuerySet[Recording]:
+    """The second key: its patient, or the clinician who held that consultation and still works here."""
+    if not user.is_authenticated:
+        return Recording.objects.none()
+    # The account is read afresh: a held user object may be older than a deactivation.
+    account = User.objects.filter(pk=user.pk, is_active=True)
+    own = Q(patient__user=user.pk) | Q(clinician__user=user.pk, clinician__is_active=True)
+    return Recording.objects.filter(own, Exists(account))
+
+
+def in_playable_state(recordings: QuerySet[Recording]) -> QuerySet[Recording]:
+    return recordings.filter(status__in=Recording.PLAYABLE)
+
+
+def playable_by(user: User) -> QuerySet[Recording]:
+    """The rule for lists: both keys and a playable state, in one query."""
+    if not user.is_authenticated:
+        return Recording.objects.none()
+    grant = RecordingUserObjectPermission.objects.filter(
+        content_object=OuterRef("pk"), user=user.pk, permission__codename=PLAY
+    )
+    return in_playable_state(basis_for(user)).filter(Exists(grant))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`recording` is set only when it may be played. `reason` is for the ledger, never for the person."""
+
+    recording: Recording | None
+    reason: str
+    patient: UUID | None = None
+
+    @property
+    def is_suspicious(self) -> bool:
+        """A grant without a basis for a playable recording, or the other way round, is nobody's normal day."""
+        return self.reason in {"grant_without_basis", "basis_without_grant"}
+
+
+def decide(user: User, recording_id: UUID) -> Decision:
+    """Decide about one recording with each key asked separately. Queries: at most four."""
+    recording = Recording.objects.select_related("patient", "consultation__clinician__user").filter(pk=recording_id).first()
+    if recording is None:
+        return Decision(None, "unknown")
+    granted = granted_to(user).filter(pk=recording_id).exists()
+    based = basis_for(user).filter(pk=recording_id).exists()
+    playable = recording.status in Recording.PLAYABLE
+    if not granted and not based:
+        return Decision(None, "stranger", recording.patient_id)
+    if not playable:
+        return Decision(None, f"state_{recording.status}", recording.patient_id)
+    if granted != based:
+        reason = "grant_without_basis" if granted else "basis_without_grant"
+        return Decision(None, reason, recording.patient_id)
+    return Decision(recording, "both_keys", recording.patient_id)
+
+
+def grant_playback(recording: Recording) -> list[User]:
+    """Grant both people of the consultation; called in the transaction that makes the recording ready."""
+    people = [user for user in (recording.patient.user, recording.clinician.user) if user]
+    for user in people:
+        assign_perm(f"recordings.{PLAY}", user, recording)
+    return people
+
+
+def revoke_playback(recording: Recording, user: User) -> None:
+    remove_perm(f"recordings.{PLAY}", user, recording)

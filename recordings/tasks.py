@@ -1,0 +1,33 @@
+"""Background work on recordings. A task carries one id; everything else is read from the database."""
+
+from uuid import UUID
+
+from celery import shared_task
+from django.dispatch import receiver
+from django.utils import timezone
+
+from recordings import jobs, pipeline, upkeep
+
+
+@shared_task(name="recordings.process", soft_time_limit=3600, time_limit=3660)
+def process_recording(job_id: str) -> None:
+    """Work on one job. Idempotent because the job's row says whether it is free, and its fence who may write."""
+    pipeline.process(UUID(job_id))
+
+
+@shared_task(name="recordings.sweep", soft_time_limit=60, time_limit=90)
+def sweep() -> None:
+    """Close what was abandoned and ring for every job that nobody works on. Idempotent because rows decide."""
+    now = timezone.now()
+    upkeep.sweep(now=now)
+    for job_id in jobs.due(now):
+        process_recording.delay(str(job_id))
+
+
+@receiver(jobs.job_queued)
+def ring(job_id: UUID, **_: object) -> None:
+    """Ring the workers; a doorbell that does not work is no loss, the sweep finds the row."""
+    try:
+        process_recording.delay(str(job_id))
+    except (OSError, process_recording.OperationalError):
+        pass

@@ -1,0 +1,54 @@
+"""Reads settings from the environment; a malformed value stops the start with a sentence. Knows no Django settings."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+class Misconfigured(SystemExit):
+    """A setting has a value that cannot work; the text says what to do."""
+
+
+def flag(name: str, default: bool) -> bool:
+    value = os.environ.get(name, "").strip().lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise Misconfigured(f"{name} must be one of 1, 0, true, false, yes, no; it is {value!r}.")
+
+
+def words(name: str, default: list[str]) -> list[str]:
+    value = os.environ.get(name, "")
+    return [word.strip() for word in value.split(",") if word.strip()] or default
+
+
+def number(name: str, default: int) -> int:
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return default
+    if not value.isdigit():
+        raise Misconfigured(f"{name} must be a whole number; it is {value!r}.")
+    return int(value)
+
+
+def secret_key(data_dir: Path) -> str:
+    """Return SECRET_KEY, or the one in the data directory, made once with mode 0600."""
+    if given := os.environ.get("SECRET_KEY"):
+        return given
+    path = data_dir / "secret_key"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        pass
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # RACE: web, worker and beat may start together on a new machine; O_EXCL lets one of them write.
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_urlsafe(50))
+    return path.read_text().strip()

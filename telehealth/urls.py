@@ -1,0 +1,29 @@
+"""Every address of the portal."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from accounts.sites import clinic_site
+from telehealth import views
+
+clinic_urls, clinic_app, clinic_namespace = clinic_site.urls
+clinic_urls = [
+    path("", clinic_site.admin_view(views.clinic_index), name="index"),
+    path("today/", clinic_site.admin_view(views.today), name="today"),
+    *[pattern for pattern in clinic_urls if getattr(pattern, "name", "") != "index"],
+]
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("landing/", views.landing, name="landing"),
+    path("accounts/", include("allauth.account.urls")),
+    path("consultations/", include("consultations.urls")),
+    path("recordings/", include("recordings.urls")),
+    path("api/v1/", include("recordings.api_urls")),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("clinic/", (clinic_urls, clinic_app, clinic_namespace)),
+    path("admin/", admin.site.urls),
+    path("healthz", views.healthz),
+    path("readyz", views.readyz),
+]

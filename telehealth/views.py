@@ -1,0 +1,77 @@
+"""The portal home, landing by role, and health. Composes what the apps offer."""
+
+from django.contrib.auth.decorators import login_required
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.roles import LANDING, role_of
+from accounts.sites import clinic_site
+from audit.ledger import actor_of
+from consultations import pages as consultation_pages
+from recordings import pages as recording_pages
+from recordings import playback, policy, safe
+from recordings.vault import VaultError
+
+LAST_REPLAYS = 3
+
+
+@require_safe
+@login_required
+def landing(request: HttpRequest) -> HttpResponse:
+    return redirect(LANDING[role_of(request.user)])
+
+
+@require_safe
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """What is next, what came out of the last one, who has looked."""
+    if role_of(request.user) in {"clinician", "staff"}:
+        return redirect(LANDING[role_of(request.user)])
+    upcoming = consultation_pages.upcoming(request.user, timezone.now())
+    replays = _last_replays(request)
+    context = {
+        "next": upcoming[0] if upcoming else None,
+        "upcoming": upcoming[1:],
+        "last_replays": [recording_pages.row(request.user, replay) for replay in replays],
+        "accesses": recording_pages.accesses([replay.pk for replay in replays], request.user, most=5),
+    }
+    return render(request, "home.html", context)
+
+
+def _last_replays(request: HttpRequest) -> list[recording_pages.Recording]:
+    own = policy.playable_by(request.user).select_related("consultation", "patient", "clinician__user")
+    replays = list(own.order_by("-created_at", "-id")[:LAST_REPLAYS])
+    playback.record_listing(replays, actor=actor_of(request), now=timezone.now())
+    return replays
+
+
+@require_safe
+def today(request: HttpRequest) -> HttpResponse:
+    """The clinician's day, asking again by itself."""
+    return render(request, "clinic/_today.html", {"today": consultation_pages.today(request.user, timezone.now())})
+
+
+@require_safe
+def clinic_index(request: HttpRequest) -> HttpResponse:
+    replays = [recording_pages.row(request.user, replay) for replay in _last_replays(request)]
+    day = consultation_pages.today(request.user, timezone.now())
+    return clinic_site.index(request, {"today": day, "recent_replays": replays})
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Say whether the database answers and the master key opens; nothing more, to nobody."""
+    try:
+        connection.ensure_connection()
+        safe.vault()
+    except (DatabaseError, VaultError):
+        return HttpResponse("not ready", status=503, content_type="text/plain")
+    return HttpResponse("ready", content_type="text/plain")
