@@ -266,9 +266,14 @@ def sign_ins() -> list[dict[str, str]]:
     return [{"email": email, "role": role} for email, role in [*roles, ("staff@demo.test", "staff")]]
 
 
-def make(now: datetime | None = None) -> int:
-    """Make or renew everything; return how many past visits were made. Idempotent."""
-    moment = now or timezone.now()
+def renew(now: datetime | None = None) -> None:
+    """Make the people and give everybody a consultation that can be joined now. Idempotent."""
     people()
-    consultations_of_today(moment)
+    consultations_of_today(now or timezone.now())
+
+
+def make(now: datetime | None = None) -> int:
+    """Make or renew everything, past visits with replays too; return how many of those were made. Idempotent."""
+    moment = now or timezone.now()
+    renew(moment)
     return history(moment)

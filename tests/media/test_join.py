@@ -11,6 +11,7 @@ from recordings.media.timeline import Absence
 from tests.media.conftest import TONE_1, TONE_2, TONE_3, Studio, audio, video
 from tests.media.instruments import Replay
 
+SIMPLE_BLOCK, BLOCK_GROUP, VOID = 0xA3, 0xA0, 0xEC
 Joined = tuple[JoinResult, Replay]
 
 
@@ -261,10 +262,12 @@ def without_sound(
     for cluster in (e for e in ebml.level_one(read_at) if e.id == ebml.CLUSTER):
         base = ebml.cluster_time(read_at, cluster)
         for block in ebml.children(read_at, cluster.body, cluster.end):
-            if block.id != 0xA3:
+            if block.id not in (SIMPLE_BLOCK, BLOCK_GROUP):
                 continue
-            at = base + int.from_bytes(data[block.body + 1 : block.body + 3], signed=True)
-            is_picture = data[block.body] == 0x81  # the first track of these samples
+            is_group = block.id == BLOCK_GROUP
+            body = next(ebml.children(read_at, block.body, None)).body if is_group else block.body
+            at = base + int.from_bytes(data[body + 1 : body + 3], signed=True)
+            is_picture = data[body] == 0x81  # the first track of these samples
             if from_ms <= at < (pictures_too_until_ms if is_picture else to_ms):
-                blanked[block.start] = 0xEC  # Void
+                blanked[block.start] = VOID
     return bytes(blanked)

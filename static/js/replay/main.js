@@ -12,10 +12,13 @@ function offerAnotherTry(root, media, signal) {
   const again = root.querySelector('[data-again]');
   if (!note || !again) return;
   let stoppedAt = 0;
-  media.addEventListener('error', () => {
+  const stop = () => {
     stoppedAt = media.currentTime || stoppedAt;
     note.hidden = false;
-  }, { signal });
+  };
+  media.addEventListener('error', stop, { signal });
+  // RACE: the media starts loading before this module does, so it may have stopped already.
+  if (media.error) stop();
   media.addEventListener('loadedmetadata', () => {
     if (note.hidden) return;
     note.hidden = true;

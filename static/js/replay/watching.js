@@ -5,6 +5,8 @@
  */
 
 const REPORT_EVERY_S = 30;
+// The server takes no more at once; more than this gathers only while reports do not arrive.
+const MOST_PER_REPORT_S = 120;
 // Rounding must not lose or invent time: a report of 29.9999 s is one of 30.
 const EPSILON_S = 1e-6;
 
@@ -44,11 +46,8 @@ export function makeReporter({ url, csrf, fetch: send }, counter) {
   let refused = false;
   // A viewing that was reported gets its final report, even when not another second was played.
   let open = false;
-  /** @param {boolean} final */
-  return async function report(final) {
-    const seconds = counter.take(final);
-    if (refused || (seconds < 1 && !(final && open))) return;
-    open = !final;
+  /** @param {number} seconds @param {boolean} final */
+  async function post(seconds, final) {
     try {
       const response = await send(url, {
         method: 'POST',
@@ -58,10 +57,23 @@ export function makeReporter({ url, csrf, fetch: send }, counter) {
         keepalive: true,
       });
       if (response.status >= 500) counter.giveBack(seconds);
-      else if (!response.ok) refused = true;
+      // A redirect leads to the sign-in page.
+      else if (!response.ok || response.redirected) refused = true;
     } catch {
       counter.giveBack(seconds);
     }
+  }
+
+  /** @param {boolean} final */
+  return async function report(final) {
+    let seconds = counter.take(final);
+    if (refused || (seconds < 1 && !(final && open))) return;
+    open = !final;
+    const sending = [];
+    for (; seconds > MOST_PER_REPORT_S; seconds -= MOST_PER_REPORT_S) sending.push(post(MOST_PER_REPORT_S, false));
+    sending.push(post(seconds, final));
+    // Together, not one after the other: when the page is being put away nothing runs after this turn.
+    await Promise.all(sending);
   };
 }
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from recordings import safe
+from telehealth import demo
 from telehealth.checks import refuse_unsafe_start
 
 RESTART_PAUSE_S = 1.0
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         for folder in ("queue", "processed", "control"):
             Path(settings.BROKER_DIR, folder).mkdir(parents=True, exist_ok=True, mode=0o700)
         if settings.IS_DEMO_ALLOWED:
-            call_command("demo")
+            demo.renew()
         self._stop = False
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)

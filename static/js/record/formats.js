@@ -1,0 +1,30 @@
+// @ts-check
+/** Which container and codecs to record, in order of preference. */
+
+const FORMATS = {
+  audio: ["audio/webm;codecs=opus", "audio/webm", "audio/mp4;codecs=opus", "audio/mp4"],
+  // MP4 last, a truncated one holds no media at all. Never avc1, it keeps the first size only.
+  video: ["video/webm;codecs=vp8,opus", "video/webm", "video/mp4;codecs=avc3.42E01F,opus", "video/mp4"],
+};
+const KEY_FRAME_INTERVAL_MS = 4000;
+
+/** @param {'audio' | 'video'} capture @param {any} MediaRecorder @returns {string | undefined} */
+export function formatFor(capture, MediaRecorder) {
+  return FORMATS[capture].find((mime) => MediaRecorder?.isTypeSupported(mime));
+}
+
+/** All that this browser can record, for `hello.caps.rec`. @param {any} MediaRecorder @returns {string[]} */
+export function supportedFormats(MediaRecorder) {
+  return [...FORMATS.audio, ...FORMATS.video].filter((mime) => MediaRecorder?.isTypeSupported(mime));
+}
+
+/**
+ * @param {'audio' | 'video'} capture
+ * @param {string} mime
+ * @param {{audio: number, video: number}} bitrates bit/s
+ */
+export function recorderOptions(capture, mime, bitrates) {
+  const audio = { mimeType: mime, audioBitsPerSecond: bitrates.audio };
+  if (capture === "audio") return audio;
+  return { ...audio, videoBitsPerSecond: bitrates.video, videoKeyFrameIntervalDuration: KEY_FRAME_INTERVAL_MS };
+}

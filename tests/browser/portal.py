@@ -1,0 +1,95 @@
+"""A really started portal on a data directory of its own, driven from outside."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "telehealth-demo"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class Portal:
+    """`url` without a slash at the end; `manage` runs a command against the same data."""
+
+    url: str
+    data_dir: Path
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes]
+
+    def manage(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+        return done.stdout
+
+    def ask(self, expression: str) -> str:
+        """Return what a Python expression prints inside the portal's own code and data."""
+        setup = "import django; django.setup(); from django.db.models import *; "
+        done = subprocess.run(
+            [sys.executable, "-c", f"{setup}\nfrom recordings.models import *\nfrom consultations.models import *\nprint({expression})"],
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    @property
+    def log(self) -> str:
+        return (self.data_dir / "portal.log").read_text(errors="replace")
+
+
+def start(data_dir: Path) -> Portal:
+    """Start a portal with demo people and small pictures; wait until it answers."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    environment = {
+        **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "VIRTUAL_ENV"}},
+        "DATA_DIR": str(data_dir), "DEMO": "1", "SMALL_PICTURES": "1", "DJANGO_SETTINGS_MODULE": "telehealth.settings",
+    }  # fmt: skip
+    for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
+        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True, timeout=180)
+    with (data_dir / "portal.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "portal", "--port", str(port)],
+            cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    portal = Portal(f"http://127.0.0.1:{port}", data_dir, environment, process)
+    _wait(portal)
+    return portal
+
+
+def _wait(portal: Portal, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if portal.process.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(f"{portal.url}/readyz", timeout=2)
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    stop(portal)
+    raise AssertionError(f"the portal did not start:\n{portal.log[-3000:]}")
+
+
+def stop(portal: Portal) -> None:
+    """Stop as Ctrl-C would, then make sure."""
+    if portal.process.poll() is None:
+        portal.process.send_signal(signal.SIGINT)
+        try:
+            portal.process.wait(25)
+        except subprocess.TimeoutExpired:
+            portal.process.kill()

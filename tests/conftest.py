@@ -1,0 +1,120 @@
+"""The rig: a data directory of its own, settings that need no build step, and tables that can be emptied in spite of their guards."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import django
+import pytest
+from django.conf import settings
+
+if settings.configured:
+    raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: tests choose their settings and data directory themselves.")
+
+# Before Django reads its settings: whatever stands in the developer's shell must not reach their real data.
+DATA_DIR = Path(tempfile.mkdtemp(prefix="portal-data-"))
+STRANGE = {
+    "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DEBUG", "DEMO", "DEFAULT_PERSON_TIME_ZONE", "MASTER_KEY_URI",
+    "RECORDING_RETENTION_DAYS", "REDIS_URL", "SECRET_KEY", "SIGN_UP_IS_OPEN", "SMALL_PICTURES", "STORAGE_DIR",
+    "STORAGE_URL", "TURN_SECRET", "TURN_URLS", "USES_TLS",
+}  # fmt: skip
+for name in STRANGE:
+    os.environ.pop(name, None)
+os.environ |= {"DATA_DIR": str(DATA_DIR), "DJANGO_SETTINGS_MODULE": "telehealth.settings"}
+for folder in ("static", "broker/queue", "broker/processed", "broker/control"):
+    (DATA_DIR / folder).mkdir(parents=True)
+django.setup()
+
+from django.db import connections  # noqa: E402  the apps are loaded from here on
+from django.test import TransactionTestCase, override_settings  # noqa: E402
+
+from audit import triggers  # noqa: E402
+from recordings import safe  # noqa: E402
+from recordings.vault import create_master_key_file  # noqa: E402
+from telehealth.celery import app as celery  # noqa: E402
+from tests.cast import Cast, make_cast  # noqa: E402
+
+SETTINGS = {
+    # Hashed names need `collectstatic`; the started portal of the browser tests has them.
+    "STORAGES": {
+        "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    },
+    "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
+}
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(DATA_DIR, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what can mean nothing on the database at hand, and say why."""
+    is_postgres = connections["default"].vendor == "postgresql"
+    for item in items:
+        if is_postgres and item.get_closest_marker("sqlite"):
+            item.add_marker(pytest.mark.skip(reason="is about SQLite"))
+        if not is_postgres and item.get_closest_marker("postgres"):
+            item.add_marker(pytest.mark.skip(reason="is about PostgreSQL; `make test` runs it there"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_settings() -> Iterator[None]:
+    with override_settings(**SETTINGS):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def master_key() -> Path:
+    """The portal makes it at its first start; `safe.prepare_master_key` would ask the database first."""
+    path = DATA_DIR / "master.key"
+    create_master_key_file(path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def own_vault() -> Iterator[None]:
+    """Forget this process's vault after each test: the next one may have other settings."""
+    yield
+    safe.vault.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """SQLite in a file, as in real life: threads wait for each other, WAL and the timeout apply."""
+    for database in settings.DATABASES.values():
+        if database["ENGINE"].endswith("sqlite3"):
+            database.setdefault("TEST", {})["NAME"] = str(DATA_DIR / "test.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def guards_are_lifted_for_emptying() -> Iterator[None]:
+    """Let `django_db(transaction=True)` empty the tables after itself: append-only ones refuse it otherwise."""
+    emptied = TransactionTestCase._fixture_teardown
+
+    def lifted(case: TransactionTestCase) -> None:
+        with ExitStack() as lifting:
+            for alias in case._databases_names(include_mirrors=False):
+                lifting.enter_context(triggers.lifted(connections[alias]))
+            emptied(case)
+
+    TransactionTestCase._fixture_teardown = lifted
+    yield
+    TransactionTestCase._fixture_teardown = emptied
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    """Everybody, freshly made: tests/cast.py says who they are."""
+    return make_cast()
+
+
+@pytest.fixture
+def work_at_once() -> Iterator[None]:
+    """Run Celery's tasks where they are rung. Without this they stay in the broker's folder, where nobody reads them."""
+    celery.conf.task_always_eager, before = True, celery.conf.task_always_eager
+    yield
+    celery.conf.task_always_eager = before

@@ -1,0 +1,180 @@
+"""Private PostgreSQL and Redis for tests: started on this machine, on their own, and always stopped again.
+
+`python -m tests.services postgres -- COMMAND…` runs a command with DATABASE_URL set; `redis` sets REDIS_URL; both can be named.
+Ends only the processes it started. Knows nothing of Django.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from urllib.parse import quote
+
+START_WITHIN_S = 30.0
+STOP_WITHIN_S = 15.0
+UNPRIVILEGED = ("postgres", "nobody")
+# One machine, one run, thrown away after it: nothing has to survive a power cut.
+POSTGRES_OPTIONS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "max_connections": "60",
+    "timezone": "UTC",
+}
+
+
+class ServiceMissing(RuntimeError):
+    """A program that a test needs is not installed; the text says how to get it."""
+
+
+def program(name: str) -> str:
+    """Return the path of a server's program. Debian keeps those of PostgreSQL out of PATH."""
+    by_version = sorted(
+        Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: float(path.parts[-3]), reverse=True
+    )
+    found = shutil.which(name) or (str(by_version[0]) if by_version else None)
+    if found is None:
+        raise ServiceMissing(f"{name} is not installed. Run tests/bin/install-system-packages.")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _account() -> pwd.struct_passwd:
+    """Return who the server runs as: PostgreSQL refuses root."""
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid())
+    names = {entry.pw_name: entry for entry in pwd.getpwall()}
+    return next(names[name] for name in UNPRIVILEGED if name in names)
+
+
+@contextmanager
+def _directory(owner: pwd.struct_passwd) -> Iterator[Path]:
+    # Not under TMPDIR: the path of a unix socket has room for about 100 characters only.
+    path = Path(tempfile.mkdtemp(prefix="portal-test-", dir="/tmp"))  # noqa: S108  made with mode 0700
+    try:
+        if os.geteuid() == 0:
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _running(command: Sequence[str], *, log: Path, stop_by: int, account: pwd.struct_passwd | None) -> Iterator[Callable[[], None]]:
+    """Run a server for the block; yield a function that raises if it has ended by itself."""
+    as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account and os.geteuid() == 0 else {}
+    with log.open("wb") as output:
+        # A session of its own: Ctrl-C in the terminal reaches the tests, which then stop it in order.
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True, **as_user
+        )
+
+    def demand_alive() -> None:
+        if process.poll() is not None:
+            raise RuntimeError(f"{command[0]} ended with status {process.returncode}:\n{log.read_text()[-2000:]}")
+
+    try:
+        yield demand_alive
+    finally:
+        if process.poll() is None:
+            process.send_signal(stop_by)
+        try:
+            process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait(is_ready: Callable[[], bool], demand_alive: Callable[[], None]) -> None:
+    deadline = time.monotonic() + START_WITHIN_S
+    while not is_ready():
+        demand_alive()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"A test service did not start within {START_WITHIN_S:.0f} s.")
+        time.sleep(0.05)
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """Run a new, empty cluster for the block; yield its DATABASE_URL. Reached by a unix socket only: no port, no clash."""
+    account = _account()
+    with _directory(account) as directory:
+        cluster, sockets = directory / "cluster", directory
+        as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+        initdb = [program("initdb"), "-D", str(cluster), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        subprocess.run(
+            [*initdb, "--locale", "C.UTF-8", "--no-sync", "--no-instructions"],
+            check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", **as_user,
+        )  # fmt: skip
+        options = {**POSTGRES_OPTIONS, "unix_socket_directories": str(sockets)}
+        command = [program("postgres"), "-D", str(cluster)]
+        command += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        with _running(command, log=directory / "log", stop_by=signal.SIGINT, account=account) as demand_alive:
+            ask = [program("psql"), "-qAt", "-h", str(sockets), "-U", "postgres", "-d", "postgres", "-c"]
+            quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            _wait(lambda: subprocess.run([*ask, "SELECT 1"], **quiet).returncode == 0, demand_alive)  # type: ignore[call-overload]
+            subprocess.run([*ask, "CREATE DATABASE portal"], check=True, stdin=subprocess.DEVNULL)
+            yield f"postgresql://postgres@{quote(str(sockets), safe='')}/portal"
+
+
+@contextmanager
+def redis() -> Iterator[str]:
+    """Run an empty Redis that keeps nothing on disk for the block; yield its REDIS_URL."""
+    account, port = _account(), free_port()
+    with _directory(account) as directory:
+        command = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory)]
+        command += ["--save", "", "--appendonly", "no"]
+        with _running(command, log=directory / "log", stop_by=signal.SIGTERM, account=account) as demand_alive:
+            _wait(lambda: _answers(port), demand_alive)
+            yield f"redis://127.0.0.1:{port}/0"
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+SERVICES = {"postgres": (postgres, "DATABASE_URL"), "redis": (redis, "REDIS_URL")}
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def main(words: list[str]) -> int:
+    """Run `NAME… -- COMMAND…`; return the command's status."""
+    if "--" not in words or not words[: words.index("--")] or not set(words[: words.index("--")]) <= set(SERVICES):
+        print(f"Usage: python -m tests.services {'|'.join(SERVICES)}… -- COMMAND…", file=sys.stderr)
+        return 2
+    names, command = words[: words.index("--")], words[words.index("--") + 1 :]
+    signal.signal(signal.SIGTERM, _leave)  # so that the services are stopped then, too
+    environment = dict(os.environ)
+    with ExitStack() as running:
+        for name in names:
+            start, variable = SERVICES[name]
+            environment[variable] = running.enter_context(start())
+        return subprocess.run(command, env=environment).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
