@@ -1,34 +1,18 @@
-"""Staff manage who can sign in. Nobody can be made a superuser; nobody clinical is deleted here."""
+"""Staff manage who can sign in. Nobody sets another's password, nobody is made a superuser, nobody is deleted."""
 
-from django import forms
+from typing import Any
+
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
-from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 
 
-class PersonCreationForm(AdminUserCreationForm):  # type: ignore[type-arg]
-    class Meta:
-        model = User
-        fields = ("email", "name")
-        field_classes = {"email": forms.EmailField}
-
-
-class PersonChangeForm(UserChangeForm):  # type: ignore[type-arg]
-    class Meta:
-        model = User
-        fields = ("email", "name", "time_zone", "language", "is_active", "is_staff", "groups")
-        field_classes = {"email": forms.EmailField}
-
-
 @admin.register(User)
-class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
-    form = PersonChangeForm
-    add_form = PersonCreationForm
+class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """SECURITY: no password field. Whoever could set a clinician's password could watch what the clinician may watch."""
+
     list_display = ("email", "name", "is_active", "is_staff", "last_login")
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("email", "name")
@@ -36,16 +20,19 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     filter_horizontal = ("groups",)
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
-        (None, {"fields": ("email", "password")}),
-        (_("Person"), {"fields": ("name", "time_zone", "language")}),
+        (_("Person"), {"fields": ("email", "name", "time_zone", "language")}),
         (_("Access"), {"fields": ("is_active", "is_staff", "groups")}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
-    add_fieldsets = (
-        (None, {"classes": ("wide",), "fields": ("email", "name", "usable_password", "password1", "password2")}),
-    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        # SECURITY: a standing account's email leads to its password by "Forgot your password?".
+        return (*self.readonly_fields, "email") if obj else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if not change:
+            obj.set_unusable_password()  # they choose one by "Forgot your password?"
+        super().save_model(request, obj, form, change)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return False  # people leave by deactivation
-
-
+        return False

@@ -3,9 +3,9 @@
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import role_of
@@ -23,7 +23,7 @@ class PortalSite(AdminSite):
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if request.user.is_authenticated:
             return redirect("landing")
-        return redirect(f"/accounts/login/?{urlencode({'next': request.get_full_path()})}")
+        return redirect_to_login(request.get_full_path())
 
 
 class StaffSite(PortalSite):

@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "servestatic.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.forms",
     "allauth",
     "allauth.account",
     "channels",
@@ -63,6 +64,7 @@ MIDDLEWARE = [
     "telehealth.middleware.FailClosedMiddleware",
 ]
 
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 ROOT_URLCONF = "telehealth.urls"
 ASGI_APPLICATION = "telehealth.asgi.application"
 TEMPLATES = [
@@ -126,6 +128,7 @@ ACCOUNT_PREVENT_ENUMERATION = True
 SIGN_UP_IS_OPEN = environment.flag("SIGN_UP_IS_OPEN", False)
 
 LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en-gb", "English")]
 TIME_ZONE = "UTC"
 DEFAULT_PERSON_TIME_ZONE = environment.os.environ.get("DEFAULT_PERSON_TIME_ZONE", "Europe/London")
 USE_TZ = True

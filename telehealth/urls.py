@@ -17,7 +17,8 @@ clinic_urls = [
 urlpatterns = [
     path("", views.home, name="home"),
     path("landing/", views.landing, name="landing"),
-    path("accounts/", include("allauth.account.urls")),
+    path("account/login/", views.SignInView.as_view(), name="account_login"),
+    path("account/", include("allauth.account.urls")),
     path("consultations/", include("consultations.urls")),
     path("recordings/", include("recordings.urls")),
     path("api/v1/", include("recordings.api_urls")),

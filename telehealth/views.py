@@ -1,5 +1,9 @@
 """The portal home, landing by role, and health. Composes what the apps offer."""
 
+from typing import Any
+
+from allauth.account.views import LoginView
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
@@ -14,8 +18,17 @@ from consultations import pages as consultation_pages
 from recordings import pages as recording_pages
 from recordings import playback, policy, safe
 from recordings.vault import VaultError
+from telehealth import demo
 
 LAST_REPLAYS = 3
+
+
+class SignInView(LoginView):  # type: ignore[misc]
+    """The one sign-in page of all three surfaces; a demo names its people on it."""
+
+    def get_context_data(self, **facts: Any) -> dict[str, Any]:
+        people = demo.sign_ins() if settings.IS_DEMO_ALLOWED else []
+        return {**super().get_context_data(**facts), "demo_people": people}
 
 
 @require_safe

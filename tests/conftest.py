@@ -1,5 +1,6 @@
 """The rig: a data directory of its own, settings that need no build step, and tables that can be emptied in spite of their guards."""
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ if settings.configured:
 
 # Before Django reads its settings: whatever stands in the developer's shell must not reach their real data.
 DATA_DIR = Path(tempfile.mkdtemp(prefix="portal-data-"))
+atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
 STRANGE = {
     "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DEBUG", "DEMO", "DEFAULT_PERSON_TIME_ZONE", "MASTER_KEY_URI",
     "RECORDING_RETENTION_DAYS", "REDIS_URL", "SECRET_KEY", "SIGN_UP_IS_OPEN", "SMALL_PICTURES", "STORAGE_DIR",
@@ -37,6 +39,7 @@ from recordings.vault import create_master_key_file  # noqa: E402
 from telehealth.celery import app as celery  # noqa: E402
 from tests.cast import Cast, make_cast  # noqa: E402
 
+BROWSER_STORIES = Path(__file__).parent / "browser"
 SETTINGS = {
     # Hashed names need `collectstatic`; the started portal of the browser tests has them.
     "STORAGES": {
@@ -47,18 +50,18 @@ SETTINGS = {
 }
 
 
-def pytest_unconfigure() -> None:
-    shutil.rmtree(DATA_DIR, ignore_errors=True)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what can mean nothing on the database at hand, and say why."""
+    """Browser stories last; skip what can mean nothing on the database at hand, and say why."""
     is_postgres = connections["default"].vendor == "postgresql"
     for item in items:
+        if item.path.is_relative_to(BROWSER_STORIES):
+            item.add_marker("browser")
         if is_postgres and item.get_closest_marker("sqlite"):
             item.add_marker(pytest.mark.skip(reason="is about SQLite"))
         if not is_postgres and item.get_closest_marker("postgres"):
             item.add_marker(pytest.mark.skip(reason="is about PostgreSQL; `make test` runs it there"))
+    # Playwright keeps a process and an event loop for the rest of the run, which others would stumble over.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -69,7 +69,7 @@ def sign_in(browser: Browser, portal: Portal, email: str) -> Somebody:
     somebody = Somebody(email, context, page, portal, [])
     page.on("pageerror", lambda error: somebody.problems.append(str(error)))
     page.on("console", lambda m: somebody.problems.append(m.text) if "Content Security Policy" in m.text else None)
-    page.goto(f"{portal.url}/accounts/login/")
+    page.goto(f"{portal.url}/account/login/")
     page.fill("input[name=login]", email)
     page.fill("input[name=password]", PASSWORD)
     page.press("input[name=password]", "Enter")

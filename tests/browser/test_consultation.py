@@ -1,34 +1,216 @@
 """The main job in real browsers: audio, video, audio; recorded, prepared, replayed by the right people only."""
 
+import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from playwright.sync_api import Playwright
 
+from telehealth.demo import BY_EMAIL
 from tests.browser import story
-from tests.browser.media_checks import decode
-from tests.browser.people import Somebody
+from tests.browser.conftest import CHROMIUM
+from tests.browser.media_checks import Replay, decode
+from tests.browser.people import FLAGS, Somebody, sign_in
+from tests.browser.portal import Portal
 
 pytestmark = pytest.mark.browser
 Enter = Callable[[str], Somebody]
+ADA, OSEI, BEN, LIND = "ada@demo.test", "dr.osei@demo.test", "ben@demo.test", "dr.lind@demo.test"
+EDGE_S = 0.5  # tones and pictures are judged this far away from a switch
 
 
-def test_consultation_switches_three_times_and_only_its_people_replay_it(enter: Enter) -> None:
-    ada, osei = enter("ada@demo.test"), enter("dr.osei@demo.test")
+def timeline_of(portal: Portal, replay: str) -> list[dict[str, Any]]:
+    """Return the parts the portal shows for a replay."""
+    pk = replay.strip("/").split("/")[1]
+    return json.loads(portal.ask(f"__import__('json').dumps(Recording.objects.get(pk='{pk}').timeline)"))  # type: ignore[no-any-return]
+
+
+def kinds(timeline: list[dict[str, Any]]) -> list[str]:
+    return [part["kind"] for part in timeline]
+
+
+def is_heard(media: Replay, email: str, part: dict[str, Any]) -> bool:
+    from_s, to_s = part["from_ms"] / 1000 + EDGE_S, part["to_ms"] / 1000 - EDGE_S
+    return media.loudness(BY_EMAIL[email].tone_hz, from_s, to_s) > 0.15
+
+
+def is_shown(media: Replay, email: str, part: dict[str, Any]) -> bool:
+    return media.shows(BY_EMAIL[email].colour, part["from_ms"] / 1000 + EDGE_S, part["to_ms"] / 1000 - EDGE_S) > 0.05
+
+
+def assert_holds(media: Replay, timeline: list[dict[str, Any]], people: list[str], strangers: list[str]) -> None:
+    """Everybody is heard in each part and seen in the video parts, which move; strangers are in none."""
+    for part in timeline:
+        for email in people:
+            assert is_heard(media, email, part), f"{email} is not heard in {part}"
+            assert is_shown(media, email, part) == (part["kind"] == "video"), f"{email} and {part}"
+        for email in strangers:
+            assert not is_heard(media, email, part), f"{email} is heard in {part}"
+            assert not is_shown(media, email, part), f"{email} is seen in {part}"
+        moves = media.moves(part["from_ms"] / 1000 + EDGE_S, part["to_ms"] / 1000 - EDGE_S)
+        assert moves > 0.5 if part["kind"] == "video" else moves < 0.5, (part, moves)
+
+
+def test_consultation_switches_three_times_and_only_its_people_replay_it(enter: Enter, portal: Portal) -> None:
+    ada, osei = enter(ADA), enter(OSEI)
     consultation = story.begin(ada, osei)
     story.is_recording(osei)
     story.is_recording(ada)
-    time.sleep(4)
+    began = time.monotonic()
+    time.sleep(3)
     first_picture = story.switch_to_video(osei, ada)
-    time.sleep(6)
-    story.back_to_audio(ada, osei)
     time.sleep(5)
+    story.back_to_audio(ada, osei)
+    time.sleep(4)
     second_picture = story.switch_to_video(ada, osei)
     time.sleep(5)
     story.ends(osei)
     ended = time.monotonic()
     replay = story.replay_ready(osei)
+    ready = time.monotonic() - ended
     assert story.replay_ready(ada) == replay
-    print(f"first picture {first_picture:.2f} s and {second_picture:.2f} s, ready {time.monotonic() - ended:.1f} s after the end")
+    print(f"\nfirst picture {first_picture:.2f} s and {second_picture:.2f} s, ready {ready:.1f} s after the end")
+
+    timeline = timeline_of(portal, replay)
+    assert kinds(timeline) == ["audio", "video", "audio", "video"]
     media = decode(story.media_of(ada, replay))
-    print(media.duration_s, len(media.pictures), consultation)
+    assert_holds(media, timeline, [ADA, OSEI], strangers=[BEN, LIND])
+    captured_s = timeline[-1]["to_ms"] / 1000
+    assert abs(media.duration_s - captured_s) < 0.5
+    assert ended - began - 1 < media.duration_s < ended - began + 6
+    for person in (ada, osei):
+        assert_seeks(person, replay, timeline)
+    assert_absent(enter("cleo@demo.test"), consultation, replay)
+    assert_absent(enter("dr.haddad@demo.test"), consultation, replay)
+    assert "the chain holds" in portal.manage("verify_ledger")
+
+
+SEEK = """async ([at]) => {
+  const player = document.querySelector("video");
+  player.muted = true;
+  if (player.readyState < 1) await new Promise((done) => player.addEventListener("loadedmetadata", done, { once: true }));
+  const frame = new Promise((done) => player.requestVideoFrameCallback((_, facts) => done(facts.mediaTime)));
+  const sought = new Promise((done) => player.addEventListener("seeked", done, { once: true }));
+  player.currentTime = at;
+  await sought;
+  return [player.currentTime, await frame];
+}"""
+
+
+def assert_seeks(person: Somebody, replay: str, timeline: list[dict[str, Any]]) -> None:
+    """The real player lands where it is sent, and the chapters lead to their parts."""
+    assert person.opens(replay) == 200
+    for part in timeline:
+        middle = (part["from_ms"] + part["to_ms"]) / 2000
+        current, frame = person.page.evaluate(SEEK, [middle])
+        assert abs(current - middle) < 0.3
+        if part["kind"] == "video":
+            assert abs(frame - middle) < 0.3
+    chapters = person.page.locator("[data-timeline] button")
+    assert chapters.count() == len(timeline)
+    chapters.nth(1).click()
+    person.page.wait_for_function(
+        "([at]) => Math.abs(document.querySelector('video').currentTime - at) < 0.3", arg=[timeline[1]["from_ms"] / 1000]
+    )
+
+
+SOCKET = """([url]) => new Promise((done) => {
+  const socket = new WebSocket(url);
+  const heard = [];
+  socket.onmessage = ({ data }) => heard.push(data);
+  socket.onopen = () => socket.send(JSON.stringify({ v: 1, t: "hello", id: "1", tab: crypto.randomUUID() }));
+  socket.onclose = ({ code }) => done([code, heard]);
+  setTimeout(() => done([0, heard]), 8000);
+})"""
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+def assert_absent(stranger: Somebody, consultation: str, replay: str) -> None:
+    """For a stranger with the real ids there is nothing: page, media, API, socket – the same as for invented ids."""
+    recording = replay.strip("/").split("/")[1]
+    for path in (
+        "/consultations/{c}/", "/consultations/{c}/call/", "/recordings/{r}/", "/recordings/{r}/media/",
+        "/recordings/of/{c}/status/", "/api/v1/segments/{r}/",
+    ):  # fmt: skip
+        real = stranger.context.request.get(stranger.portal.url + path.format(c=consultation, r=recording))
+        invented = stranger.context.request.get(stranger.portal.url + path.format(c=NOBODY, r=NOBODY))
+        assert real.status == invented.status in (401, 404), (path, real.status, invented.status)
+        assert real.body() == invented.body()
+    stranger.opens("/")
+    socket = stranger.portal.url.replace("http", "ws") + "/ws/consultations/{}/"
+    for target in (consultation, NOBODY):
+        assert stranger.page.evaluate(SOCKET, [socket.format(target)]) == [4404, []]
+
+
+def test_two_consultations_switch_at_once_and_each_replay_holds_its_own_people(enter: Enter, portal: Portal) -> None:
+    ada, osei, ben, lind = (enter(email) for email in (ADA, OSEI, BEN, LIND))
+    story.begin(ada, osei)
+    story.begin(ben, lind)
+    story.is_recording(osei)
+    story.is_recording(lind)
+    for asker in (osei, lind):
+        asker.press("Turn on video")
+    for other in (ada, ben):
+        other.press("Accept video")
+    time.sleep(6)
+    for clinician in (osei, lind):
+        story.ends(clinician)
+    for patient, clinician, strangers in ((ada, osei, [BEN, LIND]), (ben, lind, [ADA, OSEI])):
+        replay = story.replay_ready(patient)
+        timeline = timeline_of(portal, replay)
+        assert kinds(timeline) == ["audio", "video"]
+        media = decode(story.media_of(patient, replay))
+        assert_holds(media, timeline, [patient.email, clinician.email], strangers)
+
+
+def test_declining_to_be_recorded_leaves_the_call_usable_and_nothing_is_captured(enter: Enter, portal: Portal) -> None:
+    ada, osei = enter(ADA), enter(OSEI)
+    consultation = story.begin(ada, osei, patient_allows=False)
+    story.switch_to_video(ada, osei)
+    time.sleep(4)
+    assert "REC" not in osei.page.inner_text("body")
+    story.ends(osei)
+    ada.page.wait_for_url(f"**/consultations/{consultation}/", timeout=20_000)
+    ada.sees("not recorded")
+    assert portal.ask("(Recording.objects.count(), Segment.objects.count(), Chunk.objects.count())") == "(0, 0, 0)"
+    vaults = portal.data_dir / "storage" / "vaults"
+    assert not vaults.exists() or not any(vaults.rglob("*"))
+
+
+def test_reloading_the_recorders_page_loses_at_most_moments(enter: Enter, portal: Portal) -> None:
+    ada, osei = enter(ADA), enter(OSEI)
+    story.begin(ada, osei)
+    story.is_recording(osei)
+    time.sleep(5)
+    osei.page.reload()
+    osei.press("Join consultation")
+    osei.page.get_by_role("button", name="Mute").wait_for(state="visible", timeout=15_000)
+    story.is_recording(osei)
+    time.sleep(6)
+    story.ends(osei)
+    replay = story.replay_ready(ada)
+    timeline = timeline_of(portal, replay)
+    lost_ms = sum(part["to_ms"] - part["from_ms"] for part in timeline if part["kind"] == "hole")
+    media = decode(story.media_of(ada, replay))
+    spoken = [part for part in timeline if part["kind"] == "audio"]
+    assert len(spoken) >= 2 and lost_ms < 8000, timeline
+    for part in (spoken[0], spoken[-1]):
+        assert is_heard(media, ADA, part) and is_heard(media, OSEI, part)
+
+
+def test_recording_works_without_the_autoplay_flag(playwright: Playwright, portal: Portal) -> None:
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    try:
+        ada, osei = sign_in(browser, portal, ADA), sign_in(browser, portal, OSEI)
+        story.begin(ada, osei)
+        story.is_recording(osei)
+        story.switch_to_video(osei, ada)
+        time.sleep(5)
+        story.ends(osei)
+        replay = story.replay_ready(ada)
+        timeline = timeline_of(portal, replay)
+        assert_holds(decode(story.media_of(ada, replay)), timeline, [ADA, OSEI], strangers=[BEN, LIND])
+    finally:
+        browser.close()

@@ -1,5 +1,6 @@
 """The media process: what it can reach, and what becomes of it."""
 
+import json
 import os
 import signal
 import time
@@ -21,13 +22,31 @@ def job(studio: Studio) -> Job:
     return studio.job(studio.segment(1, audio(TONE_1), 0), studio.segment(2, video(TONE_2), 4_000))
 
 
+SLOWED = """
+import sys, time
+from recordings.media import child
+probe = child.probe
+def slow_probe(*args, **facts):
+    time.sleep(0.3)
+    return probe(*args, **facts)
+child.probe = slow_probe
+sys.exit(child.main())
+"""
+
+
+@pytest.fixture
+def slowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real process, which takes a moment to probe, so that it is alive while looked at."""
+    monkeypatch.setattr(runner, "_COMMAND", (*runner._COMMAND[:3], "-c", SLOWED))
+
+
 def children() -> list[int]:
     tasks = Path("/proc/self/task").iterdir()
     return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
 
 
 def at_first_stage(act: Callable[[int], None]) -> Callable[[Stage], None]:
-    """Stop the process at its first word, act, and let it go on."""
+    """Act on the process when it says its first word."""
 
     def on_stage(stage: Stage) -> None:
         if stage == "probing":
@@ -45,6 +64,7 @@ def test_it_tells_its_stages_and_gives_a_result_that_matches_the_file(job: Job) 
     assert JoinResult.from_json(result.to_json()) == result
 
 
+@pytest.mark.usefixtures("slowed")
 def test_it_holds_nothing_but_the_media_it_was_given(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +84,7 @@ def test_it_holds_nothing_but_the_media_it_was_given(
     assert environment == {b"PATH", b"LANG", b"PYTHONPATH"}
 
 
+@pytest.mark.usefixtures("slowed")
 def test_a_process_that_hangs_is_killed_at_its_time_limit(job: Job) -> None:
     seen: list[int] = []
 
@@ -79,6 +100,7 @@ def test_a_process_that_hangs_is_killed_at_its_time_limit(job: Job) -> None:
     assert not Path(f"/proc/{seen[0]}").exists()
 
 
+@pytest.mark.usefixtures("slowed")
 def test_a_process_that_dies_is_told_apart_and_the_next_run_gives_the_same_file(
     job: Job, studio: Studio
 ) -> None:
@@ -114,6 +136,33 @@ def test_words_that_make_no_sense_are_not_a_result(
         monkeypatch.setattr(runner, "_COMMAND", program)
         with pytest.raises(MediaChildDied):
             run_job(job, timeout_s=5)
+
+
+def test_a_result_of_a_process_that_failed_is_not_a_result(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = json.dumps({"result": run_job(job).to_json()})
+    program = ("/bin/sh", "-c", f"echo '{said}'; cat >/dev/null; exit 3")
+    monkeypatch.setattr(runner, "_COMMAND", program)
+    with pytest.raises(MediaChildDied) as died:
+        run_job(job, timeout_s=5)
+    assert died.value.returncode == 3
+
+
+@pytest.mark.usefixtures("slowed")
+def test_what_it_may_use_is_limited(job: Job) -> None:
+    limits: dict[str, str] = {}
+
+    def look(pid: int) -> None:
+        for line in Path(f"/proc/{pid}/limits").read_text().splitlines():
+            limits[line[:26].strip()] = line[26:].split()[0]
+
+    run_job(job, timeout_s=70, on_stage=at_first_stage(look))
+    assert limits["Max cpu time"] == "70"
+    assert limits["Max core file size"] == "0"
+    assert limits["Max address space"] == str(512 << 20)
+    assert limits["Max open files"] == "34"
+    assert 64 << 20 <= int(limits["Max file size"]) < 65 << 20
 
 
 def test_more_cpu_than_allowed_ends_it(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

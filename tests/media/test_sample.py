@@ -44,6 +44,14 @@ def test_a_header_is_everything_before_the_first_cluster() -> None:
     assert len(header) < 1_000
 
 
+def test_a_header_claims_no_length_for_what_follows() -> None:
+    first = audio(TONE_1)[0]
+    unknown = b"\x18\x53\x80\x67\x01" + b"\xff" * 7
+    known = first.replace(unknown, b"\x18\x53\x80\x67\x01" + (len(first) - 48).to_bytes(7))
+    assert known != first
+    assert unknown in header_of(known)
+
+
 def test_a_chunk_without_a_header_has_none_to_give() -> None:
     for chunk in (audio(TONE_1)[1], b"", header_of(audio(TONE_1)[0])):
         with pytest.raises(UnreadableMedia):

@@ -16,7 +16,10 @@ KEY_FRAME = b"\x9d\x01\x2a"
 
 
 def joined(studio: Studio) -> tuple[int, Plan]:
-    first, second = studio.segment(1, audio(TONE_1), 0), studio.segment(2, video(TONE_2), 4_000)
+    first, second = (
+        studio.segment(1, audio(TONE_1), 0),
+        studio.segment(2, video(TONE_2, 5.0), 4_000),
+    )
     facts = [probe(s, size=SIZE) for s in (first, second)]
     planned = plan(
         [

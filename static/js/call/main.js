@@ -28,7 +28,7 @@ function timersOf(window) {
 /** One AudioContext, made by the click that joins: browsers keep an earlier one silent. */
 function lazySound() {
   let context = /** @type {AudioContext | null} */ (null);
-  return () => (context ??= new AudioContext({ latencyHint: "interactive", sampleRate: 48000 }));
+  return () => (context ??= new AudioContext({ latencyHint: "interactive" }));
 }
 
 /**
@@ -50,11 +50,17 @@ function createCall(config, tab, signal, soundOf) {
   const call = new Call({
     config, socket, devices, timers,
     createLink: (options) => new PeerLink({ ...options, RTCPeerConnection, timers, stream }),
-    startRecorder: (self) => createRecorder({
-      config, socket, clock, signal, audioContext: soundOf(),
-      getTracks: () => tracksOf(self),
-      onStatus: (/** @type {any} */ saving) => self.patch({ saving }),
-    }),
+    startRecorder: (self) => {
+      try {
+        return createRecorder({
+          config, socket, clock, signal, audioContext: soundOf(),
+          getTracks: () => tracksOf(self),
+          onStatus: (/** @type {any} */ saving) => self.patch({ saving }),
+        });
+      } catch {
+        return null; // A browser that cannot record can still call.
+      }
+    },
     go: () => location.assign(config.urls.after),
   });
   return { call, clock, timers, devices };
@@ -88,9 +94,9 @@ async function start() {
   call.on("tracks", () => {
     const { local, remotes } = tracksOf(call);
     view.tracks();
+    call.recorder?.tracksChanged();
     levels.follow("me", local.audio);
     for (const { participant, audio } of remotes) levels.follow(participant, audio);
-    call.recorder?.tracksChanged();
   });
   window.setInterval(() => view.levels(levels.level("me"), levels.level(config.other.participant)), METER_MS);
   followPage(call, life.signal, soundOf);

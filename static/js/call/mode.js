@@ -146,7 +146,10 @@ export class ModeController {
     }
   }
 
-  /** A stale request is a success when somebody else already brought what was wanted. @param {any} problem @param {string} want */
+  /**
+   * A stale request is a success when somebody else already brought what was wanted.
+   * @param {any} problem @param {string} want
+   */
   #refused(problem, want) {
     if (problem.snapshot) this.options.onSnapshot(problem.snapshot);
     if (this.options.state().mode === want) return;

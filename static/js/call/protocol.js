@@ -10,7 +10,9 @@ export const CLOSE = Object.freeze({
 });
 
 /** After these a client never reconnects by itself. */
-export const FINAL_CLOSES = /** @type {Set<number>} */ (new Set([CLOSE.SIGNED_OUT, CLOSE.NOTHING_HERE, CLOSE.ELSEWHERE, CLOSE.ENDED]));
+export const FINAL_CLOSES = /** @type {Set<number>} */ (new Set([
+  CLOSE.SIGNED_OUT, CLOSE.NOTHING_HERE, CLOSE.ELSEWHERE, CLOSE.ENDED,
+]));
 
 /** Delivered even when their `seq` is late: `gen` makes the one harmless, the other is the last word. */
 export const ALWAYS_DELIVERED = new Set(["pair", "ended"]);

@@ -29,8 +29,18 @@ export const microphone = {
   denied: "This page may not use your microphone. Allow it in the address bar, then press Try again. You can still join and listen.",
   missing: "No microphone was found. Plug one in, then press Try again. You can still join and listen.",
   busy: "Your microphone is used by another program. Close it, then press Try again. You can still join and listen.",
-  unsupported: "This browser offers no microphone here. A current version of Chrome, Edge, Firefox or Safari does. You can still join and listen.",
+  unsupported: "This browser offers no microphone here. Chrome, Edge, Firefox and Safari do. You can still join and listen.",
 };
+
+/** With these nobody hears this person. */
+export const silentMicrophones = new Set(["denied", "missing", "busy", "unsupported"]);
+
+export const microphoneInRoom = /** @type {Record<string, string>} */ ({
+  denied: "This page may not use your microphone, so nobody hears you. Allow it in the address bar, then turn it on again.",
+  missing: "Your microphone is gone, so nobody hears you. Plug one in: it is used at once.",
+  busy: "Your microphone is used by another program, so nobody hears you. Close it, then turn it on again.",
+  interrupted: "Your microphone is paused by another call or program, so nobody hears you until that ends.",
+});
 
 export const cameraProblem = /** @type {Record<string, string>} */ ({
   denied: "This page may not use your camera. Allow it in the address bar, then try again.",
@@ -102,7 +112,7 @@ export const banner = {
 
 export const room = {
   you: "You", muted: "muted", cameraOff: "Camera off", stalled: "Picture interrupted", cameraPaused: "Camera paused", noMicrophone: "no microphone",
-  mute: "Mute", unmute: "Unmute", video: "Turn on video", audio: "Back to audio",
+  mute: "Mute", unmute: "Unmute", microphone: "Turn on microphone", video: "Turn on video", audio: "Back to audio",
   /** @param {string} name */ asks: (name) => `${name} asks to turn on video.`,
   stays: "Your camera stays off unless you accept.",
   pictures: "The recording would then include pictures.",
@@ -111,7 +121,7 @@ export const room = {
   /** @param {string} name */ hear: (name) => `Tap to hear ${name}`,
 };
 
-/** One line above the controls, by name. @param {string} name @param {string} kind @param {string} who @returns {string} */
+/** One passing line, by name. @param {string} name @param {string} kind @param {string} who @returns {string} */
 export function notice(name, kind, who) {
   return /** @type {Record<string, string>} */ ({
     asking: `Asking ${who}. Your camera is ready and goes on when they accept.`,
@@ -145,6 +155,7 @@ export const saving = {
   left: (seconds) => `Keep this page open: ${seconds} s of recording left to save`,
   last: "Keep this page open: the last part of the recording is being saved",
   fragile: "The line is slow. Keep this page open until the rest of the recording is saved.",
-  slow: "The line is slow. The rest of the recording waits safely on this device and is saved while this page is open, or when you open the portal here again.",
+  slow: "The line is slow. The rest of the recording waits safely on this device. It is saved while this page is open, "
+    + "or when you open the portal here again.",
   done: "Everything is saved.",
 };

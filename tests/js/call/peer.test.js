@@ -90,17 +90,27 @@ test("candidates of an ignored offer are dropped without harm", async () => {
   await settle();
   const known = osei.pc.candidates.length;
   for (const message of ada.sent.splice(0)) await osei.one.receive(message);
-  await osei.one.receive({ t: "sig.cand", gen: 1, neg: 1, cs: [{ candidate: "of the ignored offer", bad: true }] });
+  await osei.one.receive({ t: "sig.cand", gen: 1, neg: 1, cs: [{ candidate: "of the ignored offer" }] });
   assert.equal(osei.pc.candidates.length, known);
   assert.deepEqual(osei.of("pc.reset"), []);
 });
 
+test("one candidate that does not fit costs nothing", async () => {
+  const { ada } = await connected();
+  await ada.one.receive({ t: "sig.cand", gen: 1, neg: 1, cs: [{ candidate: "odd", bad: true }, { candidate: "good" }] });
+  assert.deepEqual(ada.pc.candidates, [{ candidate: "good" }]);
+  assert.deepEqual(ada.of("pc.reset"), []);
+});
+
 test("a message of another gen never reaches the connection", async () => {
   const { osei, ada } = await connected();
+  osei.pc.restartIce();
+  await settle();
   const [before, beforeToo] = [osei.pc.log.length, ada.pc.log.length];
-  await ada.one.receive({ t: "sig.offer", gen: 0, neg: 99, sdp: "{}" });
-  await osei.one.receive({ t: "sig.answer", gen: 2, neg: 1, sdp: "{}" });
+  await ada.one.receive({ ...osei.of("sig.offer")[0], gen: 0, neg: 99 });
+  await osei.one.receive({ t: "sig.answer", gen: 2, neg: 2, sdp: "{}" });
   assert.deepEqual([osei.pc.log.length, ada.pc.log.length], [before, beforeToo]);
+  assert.equal(osei.pc.signalingState, "have-local-offer");
 });
 
 test("an answer to anything but the latest own offer is ignored", async () => {

@@ -10,7 +10,7 @@ import { enable, onPress, setText, show } from "./dom.js";
  */
 export function createControls({ parts, call, askToEnd, askForConsent }) {
   let leaving = false;
-  onPress(parts.mute, () => call.toggleMute());
+  onPress(parts.mute, () => (call.local.mic ? call.toggleMute() : call.local.openMicrophone()));
   onPress(parts.mode, () => (call.store.get().mode === "video" ? call.mode.backToAudio() : call.mode.askVideo()));
   onPress(parts.stop, () => call.consent.refuse());
   onPress(parts.choice, askForConsent);
@@ -25,9 +25,10 @@ export function createControls({ parts, call, askToEnd, askForConsent }) {
   /** @param {import("../state.js").CallState} state */
   return function render(state) {
     const { local, mode } = state;
-    setText(parts.mute_label, local.muted ? words.room.unmute : words.room.mute);
-    parts.mute.dataset.state = local.muted ? "muted" : "on";
-    enable(parts.mute, local.mic === "on" || local.mic === "interrupted");
+    const silent = words.silentMicrophones.has(local.mic);
+    setText(parts.mute_label, silent ? words.room.microphone : local.muted ? words.room.unmute : words.room.mute);
+    parts.mute.dataset.state = local.muted || silent ? "muted" : "on";
+    enable(parts.mute, local.mic !== "asking" && local.mic !== "unsupported");
     setText(parts.mode_label, mode === "video" ? words.room.audio : words.room.video);
     parts.mode.dataset.state = mode;
     enable(parts.mode, local.camera === "off" || mode === "video");

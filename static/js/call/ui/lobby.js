@@ -4,8 +4,6 @@ import { me, other } from "../state.js";
 import * as words from "../words.js";
 import { enable, onPress, setPicture, setText, show } from "./dom.js";
 
-const TRY_AGAIN = new Set(["denied", "missing", "busy"]);
-
 /** What the clinician reads. @param {import("../state.js").CallState} state @param {string} name @param {string} language */
 function clinicianWords(state, name, language) {
   const patient = other(state);
@@ -54,11 +52,11 @@ export function createLobby({ parts, call, check, language }) {
 
   /** @param {Record<string, any>} local */
   function renderDevices(local) {
-    const problem = TRY_AGAIN.has(local.mic) || local.mic === "unsupported";
+    const problem = words.silentMicrophones.has(local.mic);
     setText(parts.mic_text, words.microphone[/** @type {keyof typeof words.microphone} */ (local.mic)]);
     setText(parts.mic_name, local.micLabel);
     parts.mic.dataset.state = problem ? "problem" : local.mic;
-    show(parts.mic_again, TRY_AGAIN.has(local.mic));
+    show(parts.mic_again, problem && local.mic !== "unsupported");
     show(parts.meter, local.mic === "on");
     setText(parts.check_text, words.cameraCheck[local.check] ?? words.cameraProblem[local.check] ?? words.cameraProblem.busy);
     setText(parts.check, local.check === "on" ? words.lobby.checkOff : words.lobby.checkOn);

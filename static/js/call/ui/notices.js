@@ -1,6 +1,6 @@
 // @ts-check
 /** One banner for what is wrong with the line, one passing note for what just happened. Both are read aloud politely. */
-import { other } from "../state.js";
+import { other, screenOf } from "../state.js";
 import * as words from "../words.js";
 import { onPress, setText, show } from "./dom.js";
 
@@ -34,7 +34,8 @@ export function createNotices({ parts, call, timers, hear }) {
   return function render(next, previous) {
     for (const banner of [parts.banner, parts.lobby_banner]) setText(banner, bannerText(next, name));
     show(parts.hear, next.local.blocked);
-    const { notice, camera } = next.local;
+    const { notice, camera, mic } = next.local;
+    if (mic !== previous.local.mic && screenOf(next) === "room") note(words.microphoneInRoom[mic] ?? "");
     if (notice && notice !== previous.local.notice) note(words.notice(notice.name, notice.kind, name));
     else if (next.mode !== previous.mode) note("");
     else if (camera === "asking" && next.question && next.question !== previous.question) note(words.notice("asking", "", name));

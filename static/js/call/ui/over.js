@@ -6,7 +6,9 @@ import { onPress, setText, show } from "./dom.js";
 /** What is left to save, in words; empty when nothing is. @param {Record<string, any>} local */
 export function savingText({ saving, drained, slow }) {
   if (drained === true) return saving ? words.saving.done : "";
-  if (drained === false || (saving && (slow || saving.failed))) return saving?.crashSafe === false ? words.saving.fragile : words.saving.slow;
+  if (drained === false || (saving && (slow || saving.failed))) {
+    return saving?.crashSafe === false ? words.saving.fragile : words.saving.slow;
+  }
   if (!saving?.pendingMs) return saving ? words.saving.last : "";
   return words.saving.left(Math.ceil(saving.pendingMs / 1000));
 }

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Clock } from "../../../static/js/call/clock.js";
+import { claimTab } from "../../../static/js/call/tab.js";
+import { initialState, reduce } from "../../../static/js/call/state.js";
+import { bannerText } from "../../../static/js/call/ui/notices.js";
+import { savingText } from "../../../static/js/call/ui/over.js";
+import { consequence } from "../../../static/js/call/ui/sheets.js";
+import { badge, connection } from "../../../static/js/call/ui/top.js";
+import * as words from "../../../static/js/call/words.js";
+import { snapshotOf } from "./fakes.js";
+
+const call = (changes, patch = {}) => reduce(reduce(initialState("ada"), { t: "welcome", snapshot: snapshotOf(changes) }), { t: "local", patch });
+const consenting = (...answers) => call({ participants: snapshotOf().participants.map((one, i) => ({ ...one, recording: answers[i] })) });
+
+test("REC is shown only while the server stores, with the time that is stored", () => {
+  assert.deepEqual(badge({ state: "recording", saved_ms: 184_900 }), ["recording", "REC 03:04 saved"]);
+  for (const recording of [{ state: "off", saved_ms: 0 }, { state: "starting", saved_ms: 0 }, { state: "starting", saved_ms: 9 }, { state: "stopped", saved_ms: 9 }]) {
+    assert.doesNotMatch(badge(recording)[1], /REC/);
+  }
+  assert.deepEqual(badge({ state: "starting", saved_ms: 9000 }), ["behind", "Saving is behind"]);
+  assert.deepEqual(badge({ state: "off", saved_ms: 0 }), ["off", "Not recorded"]);
+});
+
+test("the video question says what accepting would do to the recording", () => {
+  assert.equal(consequence(consenting("allowed", "allowed")), words.room.pictures);
+  assert.equal(consequence(consenting("allowed", "allowed_audio")), words.room.soundOnly);
+  assert.equal(consequence(consenting("declined", "allowed")), words.room.unrecorded);
+});
+
+test("what is left to save is said in seconds until there is nothing left", () => {
+  assert.equal(savingText({ saving: { pendingMs: 4200 } }), "Keep this page open: 5 s of recording left to save");
+  assert.equal(savingText({ saving: { pendingMs: 0 }, drained: true }), words.saving.done);
+  assert.equal(savingText({ saving: { pendingMs: 4200, crashSafe: false }, slow: true }), words.saving.fragile);
+  assert.equal(savingText({ saving: null, slow: true }), "");
+});
+
+test("a line to the portal that drops is not called a lost call", () => {
+  const state = { ...call({}, { link: "connected" }), line: { status: "reconnecting" } };
+  assert.equal(bannerText(state, "Dr Osei"), words.banner.portal);
+  assert.equal(connection(call({}, { link: "connected" }), "Dr Osei")[1], "Connected");
+});
+
+test("somebody whose line dropped is there as long as their media is", () => {
+  const away = snapshotOf().participants.map((one) => ({ ...one, present: one.id === "ada" }));
+  assert.equal(bannerText(call({ participants: away }, { link: "connected" }), "Dr Osei"), "");
+  assert.match(bannerText(call({ participants: away }, { link: "failed" }), "Dr Osei"), /is not here/);
+});
+
+test("names and times read as people say them", () => {
+  assert.equal(words.shortName("Dr Samuel Osei"), "Dr Osei");
+  assert.equal(words.shortName("Ada Lovell"), "Ada Lovell");
+  assert.equal(words.shortName("Mary Ann Smith"), "Mary Ann Smith");
+  assert.equal(words.duration(59_999), "00:59");
+  assert.equal(words.duration(3_784_000), "1:03:04");
+});
+
+test("no sentence says error, invalid or failed", () => {
+  const said = JSON.stringify([words.microphone, words.microphoneInRoom, words.cameraProblem, words.banner, words.over, words.saving, words.elsewhere]);
+  assert.doesNotMatch(said, /error|invalid|failed/i);
+});
+
+test("the clock is the median of the last five pings", () => {
+  let now = 0;
+  const clock = new Clock({ timeOrigin: 1000, now: () => now });
+  for (const offset of [50, 52, 51, 900, 49]) {
+    const sent = clock.local();
+    now += 20;
+    clock.sample(sent, sent + 10 + offset);
+  }
+  assert.equal(clock.now(), clock.local() + 51);
+  assert.equal(clock.settled, true);
+});
+
+test("a reload keeps the tab's id, a duplicated tab gets its own", async () => {
+  const held = new Set();
+  const locks = {
+    request(name, { signal }, work) {
+      if (!held.has(name)) { held.add(name); work(); return new Promise(() => {}); }
+      return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    },
+  };
+  const storageOf = (values) => ({ getItem: (key) => values.get(key) ?? null, setItem: (key, value) => values.set(key, value) });
+  let count = 0;
+  const uuid = () => `tab-${(count += 1)}`;
+  const first = new Map();
+  const awake = setInterval(() => {}, 50);
+  assert.equal(await claimTab({ storage: storageOf(first), locks, uuid }), "tab-1");
+  assert.equal(await claimTab({ storage: storageOf(new Map(first)), locks, uuid }), "tab-2");
+  held.clear();
+  assert.equal(await claimTab({ storage: storageOf(first), locks, uuid }), "tab-1");
+  clearInterval(awake);
+});

@@ -1,0 +1,595 @@
+"""The database itself keeps everybody's rows apart, whatever our code does: raw SQL, both databases, each rule once."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.db import DatabaseError, IntegrityError, connection, models, transaction
+
+from accounts.models import User
+from audit import ledger, triggers
+from audit.models import Action, Entry
+from consultations.models import Call, CallEvent, Consultation, Participant, RecordingConsent
+from patients.models import CareRelationship, Patient, PatientKey
+from recordings.models import Chunk, PlaybackSession, ProcessingJob, RecorderLease, Recording, Rendition, Segment
+from tests.cast import FIFTEEN, HALF_A_MINUTE_MS, Cast, Pieces, World, make_ended_call, make_pieces
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+Row = dict[str, Any]
+OWNERLESS = {
+    "Consultation": "the root of the chain: it has no parent",
+    "CareRelationship": "the relationship itself",
+    "PatientKey": "hangs on the patient directly",
+}
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Both worlds with everything below their calls, by model name."""
+
+    ada: dict[str, models.Model]
+    ben: dict[str, models.Model]
+    spare_call: Call
+
+
+def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
+    return {
+        "Consultation": world.held,
+        "Participant": world.place_of(Participant.Role.PATIENT),
+        "Call": world.call,
+        "CallEvent": pieces.event,
+        "RecordingConsent": pieces.consent,
+        "Recording": world.recording,
+        "RecorderLease": pieces.lease,
+        "Segment": pieces.segment,
+        "Chunk": pieces.chunk,
+        "Rendition": world.replay,
+        "ProcessingJob": pieces.job,
+        "PlaybackSession": pieces.viewing,
+    }
+
+
+@pytest.fixture
+def sides(cast: Cast) -> Sides:
+    both = [by_name(world, make_pieces(world)) for world in (cast.ada, cast.ben)]
+    # A second ended call of the same consultation: a recording needs one that has none yet.
+    spare = make_ended_call(cast.ada.held)
+    return Sides(*both, spare_call=spare)
+
+
+@dataclass(frozen=True)
+class Child:
+    """How to copy a standing row into another valid one, and who its parents are."""
+
+    model: type[models.Model]
+    fresh: Callable[[Row, Sides], Row]
+    parent: tuple[str, str]
+    owners: tuple[str, ...] = ("patient_id",)
+    # Columns beside parent and owners that a standing row keeps.
+    fixed: tuple[str, ...] = ()
+
+
+def _new_id(**facts: Any) -> Callable[[Row, Sides], Row]:
+    return lambda row, sides: {"id": uuid.uuid4(), **facts}
+
+
+def _next_number(row: Row, sides: Sides) -> Row:
+    return {"id": uuid.uuid4(), "number": row["number"] + 1}
+
+
+CALL_OWNERS = ("patient_id", "clinician_id")
+CHILDREN = [
+    Child(
+        Participant,
+        lambda row, sides: {"id": uuid.uuid4(), "user_id": User.objects.create_user("guest@cast.test", name="G").pk},
+        ("Consultation", "consultation_id"),
+        fixed=("user_id", "role"),
+    ),
+    Child(Call, _new_id(), ("Consultation", "consultation_id"), CALL_OWNERS),
+    Child(CallEvent, lambda row, sides: {"id": None, "seq": row["seq"] + 1}, ("Call", "call_id")),
+    Child(
+        RecordingConsent,
+        lambda row, sides: {"id": uuid.uuid4(), "withdrawn_at": row["given_at"]},
+        ("Participant", "participant_id"),
+        fixed=("scope", "given_at"),
+    ),
+    Child(
+        Recording,
+        lambda row, sides: {"id": uuid.uuid4(), "call_id": sides.spare_call.pk},
+        ("Call", "call_id"),
+        ("consultation_id", *CALL_OWNERS),
+    ),
+    Child(
+        RecorderLease,
+        lambda row, sides: {"id": uuid.uuid4(), "revoked_at": row["granted_at"]},
+        ("Recording", "recording_id"),
+    ),
+    Child(Segment, _next_number, ("Recording", "recording_id")),
+    Child(Chunk, _next_number, ("Segment", "segment_id")),
+    Child(
+        Rendition, lambda row, sides: {"id": uuid.uuid4(), "version": row["version"] + 1}, ("Recording", "recording_id")
+    ),
+    Child(ProcessingJob, _new_id(status="done"), ("Recording", "recording_id")),
+    Child(PlaybackSession, _new_id(), ("Recording", "recording_id")),
+]
+BY_MODEL = {child.model.__name__: child for child in CHILDREN}
+EACH_CHILD = pytest.mark.parametrize("child", CHILDREN, ids=BY_MODEL)
+EACH_OWNER = pytest.mark.parametrize(
+    ("child", "owner"),
+    [pytest.param(child, owner, id=f"{child.model.__name__}-{owner}") for child in CHILDREN for owner in child.owners],
+)
+
+
+def prepared(model: type[models.Model], column: str, value: Any) -> Any:
+    field = next(field for field in model._meta.concrete_fields if field.column == column)
+    if isinstance(field, models.JSONField):
+        return value if isinstance(value, str) else json.dumps(value)
+    return field.get_db_prep_save(field.to_python(value), connection) if value is not None else None
+
+
+def row_of(instance: models.Model) -> Row:
+    return {field.column: getattr(instance, field.attname) for field in instance._meta.concrete_fields}
+
+
+def insert(model: type[models.Model], row: Row) -> None:
+    """Insert by raw SQL: no manager, no save(), no signal stands between the row and the database."""
+    row = {column: prepared(model, column, value) for column, value in row.items() if (column, value) != ("id", None)}
+    columns, places = ", ".join(row), ", ".join(["%s"] * len(row))
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({places})", list(row.values()))
+
+
+def change(instance: models.Model, **values: Any) -> None:
+    model = type(instance)
+    own_key = prepared(model, model._meta.pk.column, instance.pk)
+    new = [prepared(model, column, value) for column, value in values.items()]
+    with connection.cursor() as cursor:
+        sets = ", ".join(f"{column} = %s" for column in values)
+        cursor.execute(f"UPDATE {model._meta.db_table} SET {sets} WHERE id = %s", [*new, own_key])
+
+
+@contextmanager
+def refused(match: str, error: type[Exception] = DatabaseError) -> Iterator[None]:
+    """The database refuses the block, and nothing of it stays."""
+    with pytest.raises(error, match=match), transaction.atomic():
+        yield
+
+
+def copy_of(child: Child, sides: Sides) -> Row:
+    row = row_of(sides.ada[child.model.__name__])
+    return row | child.fresh(row, sides)
+
+
+def strange(child: Child, owner: str, sides: Sides) -> Any:
+    """Return the neighbour's value for this owner column."""
+    return row_of(sides.ben[child.model.__name__])[owner]
+
+
+def test_every_model_with_a_patient_is_in_this_list() -> None:
+    named = {
+        model.__name__
+        for model in apps.get_models()
+        if any(field.name == "patient" and field.is_relation for field in model._meta.concrete_fields)
+    }
+    assert named == set(BY_MODEL) | set(OWNERLESS)
+
+
+@EACH_OWNER
+def test_a_row_whose_owner_differs_from_its_parents_is_refused(child: Child, owner: str, sides: Sides) -> None:
+    row, before = copy_of(child, sides), child.model.objects.count()
+    with refused("passport"):
+        insert(child.model, row | {owner: strange(child, owner, sides)})
+    assert child.model.objects.count() == before
+    insert(child.model, row)
+    assert child.model.objects.count() == before + 1
+
+
+@EACH_CHILD
+def test_a_row_under_the_neighbours_parent_is_refused(child: Child, sides: Sides) -> None:
+    name, column = child.parent
+    row = copy_of(child, sides)
+    with refused("passport"):
+        insert(child.model, row | {column: sides.ben[name].pk})
+
+
+@EACH_CHILD
+def test_a_row_under_no_parent_at_all_is_refused_at_once(child: Child, sides: Sides) -> None:
+    with refused("passport"):
+        insert(child.model, copy_of(child, sides) | {child.parent[1]: uuid.uuid4()})
+
+
+@EACH_CHILD
+def test_a_standing_row_keeps_its_parent_and_owners(child: Child, sides: Sides) -> None:
+    own = sides.ada[child.model.__name__]
+    for column in (child.parent[1], *child.owners, *child.fixed):
+        theirs = strange(child, column, sides)
+        if theirs == row_of(own)[column]:
+            theirs = {"role": "guest", "scope": "audio", "given_at": sides.ada["Consultation"].ends_at}[column]  # type: ignore[attr-defined]
+        with refused("passport|append-only"):
+            change(own, **{column: theirs})
+    assert row_of(type(own).objects.get(pk=own.pk)) == row_of(own)
+
+
+@EACH_CHILD
+def test_a_standing_row_cannot_move_to_the_neighbour_even_with_all_owners_right(child: Child, sides: Sides) -> None:
+    own = sides.ada[child.model.__name__]
+    theirs = {column: strange(child, column, sides) for column in (child.parent[1], *child.owners)}
+    with refused("passport|append-only"):
+        change(own, **theirs)
+
+
+@EACH_CHILD
+def test_a_standing_row_can_still_change_in_other_ways(child: Child, sides: Sides) -> None:
+    """Otherwise the refusals above would prove nothing about owners."""
+    free = {Participant: {"audio": "off"}, Call: {"end_reason": "lost"}, RecordingConsent: {"wording_version": "x"},
+            Recording: {"reason": "x"}, RecorderLease: {"sid": "s2"}, Segment: {"mime": "video/webm"},
+            Chunk: {"byte_length": 9}, Rendition: {"content_type": "audio/webm"}, ProcessingJob: {"fault": "x"},
+            PlaybackSession: {"ranges": 5}}  # fmt: skip
+    if child.model in free:
+        change(sides.ada[child.model.__name__], **free[child.model])
+
+
+@pytest.mark.postgres
+@EACH_OWNER
+def test_on_postgresql_the_composite_key_refuses_by_itself_what_the_trigger_would(
+    child: Child, owner: str, sides: Sides
+) -> None:
+    table = child.model._meta.db_table
+    trigger = f"{table}_same_owner_as_{child.parent[1].removesuffix('_id')}"
+    row = copy_of(child, sides)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(f"DROP TRIGGER {trigger} ON {table}")
+    with refused(f"{trigger}_fk", IntegrityError):
+        insert(child.model, row | {owner: strange(child, owner, sides)})
+    insert(child.model, row)
+
+
+def test_a_consultation_keeps_its_patient_and_clinician(cast: Cast) -> None:
+    for column in ("patient_id", "clinician_id"):
+        with refused("passport"):
+            change(cast.ada.held, **{column: getattr(cast.ben.held, column)})
+    change(cast.ada.held, reason="Other words")
+
+
+def test_a_segment_cannot_use_the_lease_of_another_recording(sides: Sides) -> None:
+    row = copy_of(BY_MODEL["Segment"], sides)
+    with refused("passport"):
+        insert(Segment, row | {"lease_id": sides.ben["RecorderLease"].pk})
+    with refused("passport"):
+        change(sides.ada["Segment"], lease_id=sides.ben["RecorderLease"].pk)
+
+
+def test_a_lease_cannot_be_held_by_the_neighbours_participant(sides: Sides) -> None:
+    row = copy_of(BY_MODEL["RecorderLease"], sides)
+    with refused("passport"):
+        insert(RecorderLease, row | {"participant_id": sides.ben["Participant"].pk})
+    with refused("passport"):
+        change(sides.ada["RecorderLease"], participant_id=sides.ben["Participant"].pk)
+
+
+def test_a_patients_place_in_storage_and_keys_stay_theirs(cast: Cast) -> None:
+    with refused("passport"):
+        change(cast.ada.patient, vault_id=cast.ben.patient.vault_id)
+    key = PatientKey.objects.get(patient=cast.ada.patient)
+    with refused("passport"):
+        change(key, patient_id=cast.ben.patient.pk)
+    with refused("passport"):
+        change(key, version=2)
+
+
+# What a migration does to the guards.
+
+
+def remake(model: type[models.Model]) -> None:
+    """Do what most schema changes do: SQLite builds the table anew, PostgreSQL alters it in place."""
+    with connection.schema_editor() as editor:
+        if connection.vendor == "sqlite":
+            editor._remake_table(model)
+        else:
+            editor.execute(f"ALTER TABLE {model._meta.db_table} ADD COLUMN later integer NULL")
+            editor.execute(f"ALTER TABLE {model._meta.db_table} DROP COLUMN later")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_migration_that_remakes_a_table_gets_its_guards_back(sides: Sides) -> None:
+    child = BY_MODEL["Chunk"]
+    stranger = copy_of(child, sides) | {"patient_id": strange(child, "patient_id", sides)}
+    remake(Chunk)
+    if connection.vendor == "sqlite":
+        gone = set(triggers.missing(connection))
+        assert gone and all(name.startswith("recordings_chunk_") for name in gone)
+        with transaction.atomic():  # without the repair the neighbour's row would be taken
+            insert(Chunk, stranger)
+            transaction.set_rollback(True)
+    else:
+        assert triggers.missing(connection) == []
+    call_command("migrate", verbosity=0)
+    assert triggers.missing(connection) == []
+    with refused("passport"):
+        insert(Chunk, stranger)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("model", [Consultation, Participant, Call, Recording, RecorderLease, Segment])
+def test_a_table_that_others_guards_look_at_can_be_remade_by_a_migration(model: type[models.Model]) -> None:
+    """SQLite refuses to rename a table while a trigger of another one names it: the next schema change would not run."""
+    models.signals.pre_migrate.send(
+        sender=apps.get_app_config(model._meta.app_label), app_config=apps.get_app_config(model._meta.app_label),
+        verbosity=0, interactive=False, using="default", plan=[], apps=apps,
+    )  # fmt: skip
+    remake(model)
+    call_command("migrate", verbosity=0)
+    assert triggers.missing(connection) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migrate_puts_back_a_guard_that_somebody_dropped() -> None:
+    drop_a_guard()
+    assert triggers.missing(connection)
+    call_command("migrate", verbosity=0)
+    assert triggers.missing(connection) == []
+
+
+def drop_a_guard() -> str:
+    """Drop one trigger as a careless hand would; return its name."""
+    is_sqlite = connection.vendor == "sqlite"
+    name = "recordings_chunk_same_owner_as_segment" + ("_insert" if is_sqlite else "")
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TRIGGER {name}" + ("" if is_sqlite else " ON recordings_chunk"))
+    return name
+
+
+def test_a_missing_guard_is_named_by_the_system_check() -> None:
+    assert triggers.check_installed(databases=["default"]) == []
+    name = drop_a_guard()
+    (warning,) = triggers.check_installed(databases=["default"])
+    assert warning.id == "audit.W001" and name in warning.msg
+
+
+@pytest.mark.postgres
+def test_a_disabled_trigger_counts_as_missing() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_no_change")
+    assert triggers.missing(connection) == ["audit_entry_no_change"]
+
+
+# The ledger and the calendar.
+
+
+def entry() -> Entry:
+    ledger.append(ledger.PORTAL, ledger.Line(Action.LISTED))
+    return Entry.objects.get()
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit_entry SET reason = 'x'", "DELETE FROM audit_entry"])
+def test_a_line_of_the_ledger_can_be_neither_changed_nor_removed(statement: str) -> None:
+    line = entry()
+    with refused("append-only"), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert row_of(Entry.objects.get()) == row_of(line)
+
+
+@pytest.mark.sqlite
+def test_a_line_of_the_ledger_cannot_be_replaced() -> None:
+    line = entry()
+    row = {column: prepared(Entry, column, value) for column, value in (row_of(line) | {"reason": "x"}).items()}
+    columns, places = ", ".join(row), ", ".join(["%s"] * len(row))
+    with refused("append-only"), connection.cursor() as cursor:
+        cursor.execute(f"REPLACE INTO audit_entry ({columns}) VALUES ({places})", list(row.values()))
+    with refused("append-only"), connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO audit_entry ({columns}) VALUES ({places}) ON CONFLICT (seq) DO UPDATE SET reason = 'x'",
+            list(row.values()),
+        )
+    assert Entry.objects.get().reason == ""
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "TRUNCATE audit_entry",
+        "TRUNCATE audit_entry CASCADE",
+        "TRUNCATE consultations_callevent",
+        "INSERT INTO audit_entry SELECT * FROM audit_entry ON CONFLICT (seq) DO UPDATE SET reason = 'x'",
+    ],
+)
+def test_the_ledger_cannot_be_emptied_or_written_over(statement: str) -> None:
+    entry()
+    with refused("append-only"), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert Entry.objects.get().reason == ""
+
+
+def test_the_calls_log_is_append_only(sides: Sides) -> None:
+    event = sides.ada["CallEvent"]
+    with refused("append-only"):
+        change(event, kind="other")
+    with refused("append-only"), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM consultations_callevent")
+    assert CallEvent.objects.filter(pk=event.pk, kind="joined").exists()
+
+
+def another(world: World, *, starts_in: timedelta, lasts: timedelta = FIFTEEN, **facts: Any) -> Consultation:
+    """Book past all services, relative to the world's planned consultation."""
+    starts_at = world.planned.starts_at + starts_in
+    facts = {"patient": world.patient, "clinician": world.clinician, **facts}
+    with transaction.atomic():
+        return Consultation.objects.create(starts_at=starts_at, ends_at=starts_at + lasts, reason="x", **facts)
+
+
+MINUTE = timedelta(minutes=1)
+OVERLAPS = {
+    "the same time": (0 * MINUTE, FIFTEEN),
+    "its last minute": (14 * MINUTE, FIFTEEN),
+    "its first minute": (-14 * MINUTE, FIFTEEN),
+    "a minute inside it": (5 * MINUTE, MINUTE),
+    "all around it": (-5 * MINUTE, 60 * MINUTE),
+}
+
+
+@pytest.mark.parametrize(("starts_in", "lasts"), OVERLAPS.values(), ids=OVERLAPS)
+def test_a_clinician_cannot_hold_two_consultations_at_once(cast: Cast, starts_in: timedelta, lasts: timedelta) -> None:
+    with pytest.raises(IntegrityError, match="clinician_has_no_overlap|another consultation"):
+        another(cast.ada, starts_in=starts_in, lasts=lasts, patient=cast.ben.patient)
+    another(cast.ada, starts_in=starts_in, lasts=lasts, status="cancelled")
+    another(cast.ada, starts_in=starts_in, lasts=lasts, clinician=cast.ada.colleague)
+
+
+def test_consultations_may_follow_each_other_at_once(cast: Cast) -> None:
+    another(cast.ada, starts_in=FIFTEEN)
+    another(cast.ada, starts_in=-FIFTEEN)
+
+
+def test_a_consultation_cannot_be_moved_onto_another_or_revived_there(cast: Cast) -> None:
+    later = another(cast.ada, starts_in=FIFTEEN)
+    with refused("clinician_has_no_overlap|another consultation", IntegrityError):
+        change(later, starts_at=cast.ada.planned.starts_at)
+    cancelled = another(cast.ada, starts_in=0 * MINUTE, status="cancelled")
+    with refused("clinician_has_no_overlap|another consultation", IntegrityError):
+        change(cancelled, status="planned")
+
+
+# Each named constraint, violated once.
+
+
+def violate(model: type[models.Model], **facts: Any) -> Callable[[Sides], None]:
+    """Change the standing row of Ada's world past all validation."""
+    return lambda sides: change(sides.ada[model.__name__], **facts)
+
+
+def twice(model: type[models.Model], **facts: Any) -> Callable[[Sides], None]:
+    """Insert the standing row of Ada's world once more under a fresh id."""
+
+    def violation(sides: Sides) -> None:
+        key = {"id": None if model is CallEvent else uuid.uuid4()}
+        insert(model, row_of(sides.ada[model.__name__]) | key | facts)
+
+    return violation
+
+
+def two_live_calls(sides: Sides) -> None:
+    for _ in range(2):
+        row = row_of(sides.ada["Call"])
+        insert(Call, row | {"id": uuid.uuid4(), "status": "live", "ended_at": None})
+
+
+def patient_of(sides: Sides) -> Patient:
+    return sides.ada["Consultation"].patient  # type: ignore[attr-defined, no-any-return]
+
+
+def second_account(sides: Sides) -> None:
+    User.objects.create_user(patient_of(sides).user.email.upper(), name="Twin")
+
+
+def second_care(sides: Sides) -> None:
+    live = CareRelationship.objects.filter(patient=patient_of(sides)).first()
+    insert(CareRelationship, row_of(live) | {"id": uuid.uuid4()})
+
+
+def care_that_ends_first(sides: Sides) -> None:
+    live = CareRelationship.objects.filter(patient=patient_of(sides)).first()
+    change(live, until=live.since)
+
+
+def another_key(**facts: Any) -> Callable[[Sides], None]:
+    def violation(sides: Sides) -> None:
+        key = PatientKey.objects.get(patient=patient_of(sides))
+        insert(PatientKey, row_of(key) | {"id": None} | facts)
+
+    return violation
+
+
+def strange_entry(**facts: Any) -> Callable[[Sides], None]:
+    def violation(sides: Sides) -> None:
+        insert(Entry, row_of(entry()) | {"seq": 99, "hash": "f" * 64} | facts)
+
+    return violation
+
+
+def nameless_number(sides: Sides) -> None:
+    change(patient_of(sides), nhs_number="")
+
+
+RETIRED = {"retired_at": "2026-01-01T00:00:00+00:00"}
+VIOLATIONS: dict[str, Callable[[Sides], None]] = {
+    "entry_action_is_known": strange_entry(action="danced"),
+    "entry_seq_starts_at_one": strange_entry(seq=0),
+    "one_account_per_email": second_account,
+    "nhs_number_is_null_when_unknown": nameless_number,
+    "one_live_care_relationship_per_pair": second_care,
+    "care_ends_after_it_began": care_that_ends_first,
+    "one_key_per_patient_and_version": another_key(**RETIRED),
+    "one_active_key_per_patient": another_key(version=2),
+    "destroyed_key_has_no_keyset": another_key(version=2, **RETIRED, destroyed_at=RETIRED["retired_at"]),
+    "consultation_ends_after_it_starts": lambda sides: change(
+        sides.ada["Consultation"], ends_at=sides.ada["Consultation"].starts_at  # type: ignore[attr-defined]
+    ),
+    "ended_consultation_has_ended_at": violate(Consultation, ended_at=None),
+    "one_place_per_person_and_consultation": twice(Participant),
+    "one_live_call_per_consultation": two_live_calls,
+    "ended_call_has_ended_at": violate(Call, ended_at=None),
+    "one_event_per_call_and_seq": twice(CallEvent),
+    "one_consent_in_force_per_participant": twice(RecordingConsent),
+    "withdrawn_follows_given": violate(RecordingConsent, withdrawn_at="2001-01-01T00:00:00+00:00"),
+    "ready_recording_has_duration": violate(Recording, duration_ms=None),
+    "one_live_lease_per_recording": twice(RecorderLease),
+    "one_segment_per_number": twice(Segment),
+    "complete_segment_knows_its_chunks": violate(Segment, chunks_expected=None),
+    "one_chunk_per_number": twice(Chunk),
+    "chunk_ends_after_it_begins": violate(Chunk, from_ms=HALF_A_MINUTE_MS),
+    "one_rendition_per_kind_and_version": twice(Rendition),
+    "one_live_job_per_recording": twice(ProcessingJob),
+}
+OWN_APPS = ("audit", "accounts", "patients", "consultations", "recordings")
+CONSTRAINTS = {
+    constraint.name: (model, constraint)
+    for app in OWN_APPS
+    for model in apps.get_app_config(app).get_models()
+    for constraint in model._meta.constraints
+}
+
+
+def test_every_named_constraint_is_violated_here() -> None:
+    """A passport's unique constraint holds the primary key: it cannot be violated alone, composite keys refer to it."""
+    assert {name for name in CONSTRAINTS if not name.endswith("passport")} == set(VIOLATIONS)
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_the_database_keeps_the_constraint(name: str, sides: Sides) -> None:
+    model, constraint = CONSTRAINTS[name]
+    fields = getattr(constraint, "fields", ())
+    # SQLite names the columns of a plain unique constraint instead of the constraint.
+    columns = rf"{model._meta.db_table}\.{model._meta.get_field(fields[0]).column}" if fields else "(no columns)"
+    with refused(rf"{name}|UNIQUE constraint failed: {columns}", IntegrityError):
+        VIOLATIONS[name](sides)
+
+
+def test_a_second_recording_of_a_call_is_refused(sides: Sides) -> None:
+    with refused("call_id", IntegrityError):
+        insert(Recording, row_of(sides.ada["Recording"]) | {"id": uuid.uuid4()})
+
+
+@pytest.mark.parametrize(
+    ("model", "column"),
+    [
+        pytest.param(model, field.column, id=f"{model.__name__}.{field.column}")
+        for model in apps.get_models()
+        if model._meta.app_label in ("consultations", "recordings")
+        for field in model._meta.concrete_fields
+        if field.name == "status"
+    ],
+)
+def test_a_status_outside_its_vocabulary_is_refused_by_the_database(
+    model: type[models.Model], column: str, sides: Sides
+) -> None:
+    with refused("is_known|vocabulary|CHECK|check", IntegrityError):
+        change(sides.ada[model.__name__], **{column: "dancing"})
