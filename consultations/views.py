@@ -43,6 +43,7 @@ def consultation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "other_name": pages.other_name(request.user, consultation),
         "state_text": pages.state_text(consultation, now),
         "can_join": may_be_joined(consultation, now=now),
+        "has_begun": consultation.calls.filter(started_at__isnull=False).exists(),
     }
     return render(request, "consultations/detail.html", context)
 

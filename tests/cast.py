@@ -91,9 +91,9 @@ def make_world(patient_name: str, clinician_name: str, colleague_name: str, now:
     patient, clinician = make_patient(patient_name), make_clinician(clinician_name)
     colleague = make_clinician(colleague_name)
     begin_care(patient, colleague, why="covers for the clinician", now=now - A_WEEK)
-    planned = book(patient, clinician, starts_at=now, ends_at=now + FIFTEEN, reason="Review", now=now)
     starts_at = now - A_WEEK
     held = book(patient, clinician, starts_at=starts_at, ends_at=starts_at + FIFTEEN, reason="First visit", now=starts_at)
+    planned = book(patient, clinician, starts_at=now, ends_at=now + FIFTEEN, reason="Review", now=now)
     call = make_ended_call(held)
     canary = f"only {patient_name} may have this {uuid.uuid4().hex}".encode()
     recording, replay = make_ready_recording(call, canary)

@@ -22,7 +22,7 @@ from patients.services import end_care
 from recordings import playback
 from recordings import policy as recordings
 from recordings.models import Recording
-from tests.cast import ACTORS, OWNERS, Cast
+from tests.cast import ACTORS, OWNERS, Cast, World
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 EVERYBODY = pytest.mark.parametrize("actor", ACTORS)
@@ -31,8 +31,8 @@ STRANGERS = pytest.mark.parametrize("actor", [actor for actor in ACTORS if actor
 PLAY = "recordings.play_recording"
 
 
-def worlds_of(actor: str, cast: Cast) -> list[str]:
-    return [name for name in ("ada", "ben") if actor in OWNERS[name]]
+def worlds_of(actor: str, cast: Cast) -> list[World]:
+    return [getattr(cast, name) for name in ("ada", "ben") if actor in OWNERS[name]]
 
 
 def stored(queryset: QuerySet) -> set:
@@ -49,10 +49,7 @@ def test_the_list_of_actors_is_the_cast(cast: Cast) -> None:
 @EVERYBODY
 def test_everybody_sees_their_own_consultations_and_no_other(actor: str, cast: Cast) -> None:
     user = cast.actors()[actor]
-    own = {getattr(cast, world) for world in worlds_of(actor, cast)} if False else [
-        getattr(cast, world) for world in worlds_of(actor, cast)
-    ]
-    expected = {consultation.pk for world in own for consultation in (world.planned, world.held)}
+    expected = {pk for world in worlds_of(actor, cast) for pk in (world.planned.pk, world.held.pk)}
     assert stored(consultations.visible_to(user)) == expected
 
 
@@ -116,7 +113,7 @@ def test_both_keys_without_a_place_open_no_call(actor: str, cast: Cast) -> None:
 
 @EVERYBODY
 def test_everybody_plays_their_own_recordings_and_no_other(actor: str, cast: Cast) -> None:
-    expected = {getattr(cast, world).recording.pk for world in worlds_of(actor, cast)}
+    expected = {world.recording.pk for world in worlds_of(actor, cast)}
     assert stored(recordings.playable_by(cast.actors()[actor])) == expected
 
 

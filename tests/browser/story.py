@@ -60,7 +60,6 @@ def is_recording(person: Somebody, *, within_s: float = 20) -> None:
 
 def ends(clinician: Somebody) -> None:
     clinician.press("End consultation")
-    clinician.press("Yes, end it")
 
 
 def replay_ready(person: Somebody, *, within_s: float = 40) -> str:

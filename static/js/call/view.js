@@ -26,13 +26,13 @@ export function mountView({ call, check, clock, timers, join }) {
   const { store } = call;
   const sound = createSound({ place: parts.sound, onBlocked: (blocked) => call.patch({ blocked }) });
   const consentPanel = createConsentPanel({ parts, call });
-  const sheets = createSheets({ parts, call });
+  const sheets = createSheets({ parts, call, timers });
   const tiles = createTiles({ parts, call });
   const top = createTop({ parts, call, now: () => clock.now() });
   const lobby = createLobby({ parts, call, check, language: document.documentElement.lang });
   const renders = [
     createScreens({ root, parts }).render, top.render, lobby.render, consentPanel.render, sheets.render, tiles.render,
-    createControls({ parts, call, askToEnd: sheets.askToEnd, askForConsent: consentPanel.open }),
+    createControls({ parts, call, beginToEnd: sheets.beginToEnd, askForConsent: consentPanel.open }),
     createNotices({ parts, call, timers, hear: sound.hear }), createOver({ parts, call }),
   ];
   onPress(parts.join_button, join);

@@ -5,16 +5,16 @@ import * as words from "../words.js";
 import { enable, onPress, setText, show } from "./dom.js";
 
 /**
- * @param {{parts: import("./dom.js").Parts, call: import("../call.js").Call, askToEnd: () => void,
+ * @param {{parts: import("./dom.js").Parts, call: import("../call.js").Call, beginToEnd: () => void,
  *   askForConsent: () => void}} options
  */
-export function createControls({ parts, call, askToEnd, askForConsent }) {
+export function createControls({ parts, call, beginToEnd, askForConsent }) {
   let leaving = false;
   onPress(parts.mute, () => (call.local.mic ? call.toggleMute() : call.local.openMicrophone()));
   onPress(parts.mode, () => (call.store.get().mode === "video" ? call.mode.backToAudio() : call.mode.askVideo()));
   onPress(parts.stop, () => call.consent.refuse());
   onPress(parts.choice, askForConsent);
-  onPress(parts.end, askToEnd);
+  onPress(parts.end, beginToEnd);
   for (const button of [parts.leave, parts.lobby_leave]) {
     onPress(button, () => {
       if (!leaving) call.leave();

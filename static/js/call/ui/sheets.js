@@ -4,6 +4,8 @@ import { allows } from "../state.js";
 import * as words from "../words.js";
 import { enable, onPress, setText, show } from "./dom.js";
 
+const TAKE_BACK_MS = 3000;
+
 /** What accepting video would do to the recording. @param {import("../state.js").CallState} state */
 export function consequence(state) {
   const everybody = state.participants.length > 1 && state.participants.every(allows);
@@ -25,21 +27,42 @@ function createSheet(sheet) {
   };
 }
 
-/** @param {{parts: import("./dom.js").Parts, call: import("../call.js").Call}} options */
-export function createSheets({ parts, call }) {
+/**
+ * Ending takes one press; for three seconds it can be taken back.
+ * @param {{parts: import("./dom.js").Parts, timers: import("../pending.js").Timers, end: () => void}} options
+ */
+export function createEndSheet({ parts, timers, end }) {
+  if (!parts.ending) return () => {};
+  const showSheet = createSheet(parts.ending);
+  let timer = /** @type {any} */ (null);
+  const settle = (/** @type {boolean} */ ends) => {
+    if (timer === null) return;
+    timers.clearTimeout(timer);
+    timer = null;
+    showSheet(false);
+    if (ends) end();
+  };
+  onPress(parts.end_yes, () => settle(true));
+  onPress(parts.end_no, () => settle(false));
+  parts.ending.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Escape") settle(false);
+  });
+  return () => {
+    if (timer !== null) return;
+    timer = timers.setTimeout(() => settle(true), TAKE_BACK_MS);
+    showSheet(true);
+  };
+}
+
+/** @param {{parts: import("./dom.js").Parts, call: import("../call.js").Call, timers: import("../pending.js").Timers}} options */
+export function createSheets({ parts, call, timers }) {
   const name = words.shortName(call.config.other.name);
   const showQuestion = createSheet(parts.ask);
-  const showEnding = parts.ending && createSheet(parts.ending);
   const question = () => call.store.get().question;
   onPress(parts.accept, () => call.mode.accept(question() ?? { id: "" }));
   onPress(parts.stay, () => call.mode.decline(question() ?? { id: "" }));
-  onPress(parts.end_yes, () => { call.end(); showEnding(false); });
-  onPress(parts.end_no, () => showEnding(false));
-  parts.ending?.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "Escape") showEnding(false);
-  });
   return {
-    askToEnd: () => showEnding?.(true),
+    beginToEnd: createEndSheet({ parts, timers, end: () => call.end() }),
     /** @param {import("../state.js").CallState} state */
     render(state) {
       const asked = Boolean(state.question && state.question.by !== state.me);

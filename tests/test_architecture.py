@@ -1,0 +1,246 @@
+"""The shape of the code: which way imports flow, how large things may get, which names and shortcuts are banned."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.db.migrations.loader import MigrationLoader
+
+ROOT = Path(__file__).parent.parent
+# From the top to the bottom: an app imports only what stands after it.
+LAYERS = ["telehealth", "assurance", "recordings", "consultations", "patients", "accounts", "audit"]
+APPS = [name for name in LAYERS if (ROOT / name).is_dir()]
+# Media and crypto code is pure: bytes or paths in, result out.
+PURE = ("recordings/vault", "recordings/media")
+FRAMEWORKS = {"django", "rest_framework", "channels", "celery", "guardian", "allauth", *LAYERS}
+
+FILE_LINES, FUNCTION_LINES, SETTINGS_LINES, SCRIPT_LINES = 400, 50, 300, 200
+# Named exceptions, each with its reason.
+LONGER_FILES: dict[str, str] = {
+    "tests/test_passport.py": "one table of children and one of constraints; half of it is those tables",
+}
+LONGER_FUNCTIONS: dict[str, str] = {}
+LONGER_SCRIPTS: dict[str, str] = {}
+BANNED_FILES = {"utils.py", "helpers.py", "common.py", "util.py", "misc.py", "utils.js", "helpers.js", "common.js"}
+
+
+def python_files(*folders: str) -> list[Path]:
+    found = (path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    return sorted(path for path in found if "migrations" not in path.parts and "__pycache__" not in path.parts)
+
+
+def scripts() -> list[Path]:
+    return sorted(path for folder in ("static/js", "tests/js") for path in (ROOT / folder).rglob("*.js"))
+
+
+def templates() -> list[Path]:
+    found = [*(ROOT / "templates").rglob("*.html")]
+    return sorted(found + [path for app in APPS for path in (ROOT / app).glob("templates/**/*.html")])
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), filename=str(path))
+
+
+def imports_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line, module) of every import, also those inside functions and under TYPE_CHECKING."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            module = ".".join([*base, node.module or ""]).strip(".")
+            yield node.lineno, module
+            # `from recordings import vault` imports a module, too.
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+
+
+def top_of(module: str) -> str:
+    return module.split(".")[0]
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_imports_flow_one_way(app: str) -> None:
+    above = set(LAYERS[: LAYERS.index(app)])
+    wrong = {
+        f"{name_of(path)}:{line} imports {top_of(module)}"
+        for path in python_files(app)
+        for line, module in imports_of(path)
+        if top_of(module) in above | {"tests"}
+    }
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("folder", PURE)
+def test_media_and_crypto_code_knows_no_framework_and_no_tables(folder: str) -> None:
+    wrong = {
+        f"{name_of(path)}:{line} imports {module}"
+        for path in python_files(folder)
+        for line, module in imports_of(path)
+        if top_of(module) in FRAMEWORKS and not module.startswith((folder.replace("/", "."), "recordings.media"))
+    }
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("app", [app for app in APPS if app != "telehealth"])
+def test_only_policy_touches_guardians_shortcuts_and_only_realtime_the_channel_layer(app: str) -> None:
+    places = {"guardian.shortcuts": "policy.py", "channels.layers": "realtime.py", "celery": "tasks.py"}
+    wrong = {
+        f"{name_of(path)}:{line} imports {module}"
+        for path in python_files(app)
+        for line, module in imports_of(path)
+        for banned, home in places.items()
+        if (module == banned or module.startswith(banned + ".")) and path.name != home
+    }
+    assert wrong == set()
+
+
+def test_migrations_depend_downwards_only() -> None:
+    own = set(APPS) - {"telehealth"}
+    graph = MigrationLoader(None, ignore_no_migrations=True).graph
+    wrong = set()
+    for child in graph.nodes:
+        for parent in graph.node_map[child].parents:
+            if child[0] in own and parent.key[0] in own and LAYERS.index(parent.key[0]) < LAYERS.index(child[0]):
+                wrong.add(f"{child} depends on {parent.key}")
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_relations_between_tables_point_downwards_only(app: str) -> None:
+    wrong = {
+        f"{model.__name__}.{field.name} points to {field.related_model._meta.label}"
+        for model in apps.get_app_config(app).get_models()
+        for field in model._meta.concrete_fields
+        if field.is_relation and field.related_model._meta.app_label in LAYERS[: LAYERS.index(app)]
+    }
+    assert wrong == set()
+
+
+def too_long(paths: list[Path], most: int, excused: dict[str, str]) -> set[str]:
+    sizes = {name_of(path): len(path.read_text().splitlines()) for path in paths}
+    return {f"{name}: {lines} lines" for name, lines in sizes.items() if lines > most and name not in excused}
+
+
+def test_files_stay_small() -> None:
+    assert too_long(python_files(*APPS, "tests"), FILE_LINES, LONGER_FILES) == set()
+
+
+def test_the_settings_stay_small() -> None:
+    assert too_long([ROOT / "telehealth/settings.py"], SETTINGS_LINES, {}) == set()
+
+
+def test_scripts_stay_small() -> None:
+    own = [path for path in scripts() if path.is_relative_to(ROOT / "static")]
+    assert too_long(own, SCRIPT_LINES, LONGER_SCRIPTS) == set()
+
+
+def functions() -> Iterator[tuple[str, int]]:
+    for path in python_files(*APPS, "tests"):
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{name_of(path)}:{node.name}", (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def test_functions_stay_small() -> None:
+    assert {f"{name}: {n} lines" for name, n in functions() if n > FUNCTION_LINES and name not in LONGER_FUNCTIONS} == set()
+
+
+def test_an_exception_that_is_no_longer_needed_is_struck_from_the_list() -> None:
+    long_files = {line.split(":")[0] for line in too_long(python_files(*APPS, "tests"), FILE_LINES, {})}
+    long_scripts = {line.split(":")[0] for line in too_long(scripts(), SCRIPT_LINES, {})}
+    long_functions = {name for name, lines in functions() if lines > FUNCTION_LINES}
+    assert set(LONGER_FILES) <= long_files
+    assert set(LONGER_SCRIPTS) <= long_scripts
+    assert set(LONGER_FUNCTIONS) <= long_functions
+
+
+def test_no_file_has_a_name_that_says_nothing() -> None:
+    files = [*python_files(*APPS, "tests"), *scripts()]
+    assert {name_of(path) for path in files if path.name in BANNED_FILES} == set()
+
+
+def broad_handlers(path: Path) -> Iterator[int]:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.ExceptHandler):
+            caught = ast.walk(node.type) if node.type else []
+            names = {part.id for part in caught if isinstance(part, ast.Name)}
+            if node.type is None or names & {"Exception", "BaseException"}:
+                yield node.lineno
+
+
+def test_no_error_is_caught_without_a_name() -> None:
+    wrong = {f"{name_of(path)}:{line}" for path in python_files(*APPS, "tests") for line in broad_handlers(path)}
+    assert wrong == set()
+
+
+INLINE = {
+    "an inline script": re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*type=\"application/json\")[^>]*>", re.I),
+    "an inline style sheet": re.compile(r"<style\b", re.I),
+    "a style attribute": re.compile(r"<[^>{]*\sstyle\s*=", re.I),
+    "an event handler": re.compile(r"<[^>]*\s(on[a-z]+|hx-on[\w:.-]*)\s*=", re.I),
+    "a javascript: address": re.compile(r"javascript:", re.I),
+    "markup that is marked safe": re.compile(r"\|\s*safe\b|{%\s*autoescape\s+off"),
+}
+
+
+@pytest.mark.parametrize("what", INLINE)
+def test_templates_hold_nothing_that_the_content_policy_would_have_to_allow(what: str) -> None:
+    wrong = {
+        f"{name_of(path)}:{text.count(chr(10), 0, match.start()) + 1}"
+        for path in templates()
+        for text in [path.read_text()]
+        for match in INLINE[what].finditer(text)
+    }
+    assert wrong == set()
+
+
+IMPORT = re.compile(
+    r"^[ \t]*(?:import\s*(?:[\w*{}\s,$]+?\sfrom\s*)?|export\s*(?:\*|\{[^}]*\})(?:\s*as\s+\w+)?\s*from\s*)"
+    r"(?P<quote>['\"])[^'\"]+(?P=quote)(?P<end>[ \t]*;?)",
+    re.M,
+)
+
+
+def test_imports_in_scripts_end_with_a_semicolon() -> None:
+    """Django's hashed names are written only into imports that end with one; the others would miss the cache for ever."""
+    wrong = {
+        f"{name_of(path)}:{text.count(chr(10), 0, match.start()) + 1}"
+        for path in scripts()
+        for text in [path.read_text()]
+        for match in IMPORT.finditer(text)
+        if not match["end"].endswith(";")
+    }
+    assert wrong == set()
+
+
+def test_scripts_open_no_dialogs_and_write_no_markup() -> None:
+    banned = re.compile(r"\b(alert|confirm|prompt)\(|\.innerHTML\b|\.outerHTML\b|insertAdjacentHTML|document\.write|\beval\(")
+    own = [path for path in scripts() if path.is_relative_to(ROOT / "static")]
+    assert {f"{name_of(path)}: {match[0]}" for path in own for match in banned.finditer(path.read_text())} == set()
+
+
+def test_the_search_for_imports_sees_what_it_should() -> None:
+    """The tests above pass for nothing if the patterns match nothing."""
+    assert len(python_files(*APPS)) > 50 and len(scripts()) > 30 and len(templates()) > 20
+    texts = {path: path.read_text() for path in scripts()}
+    statements = sum(len(re.findall(r"^(?:import|export)\b.*?from\b", text, re.M | re.S)) > 0 for text in texts.values())
+    assert sum(1 for text in texts.values() if IMPORT.search(text)) >= statements - 2
+    for line in ("import a from './a.js'", "import './a.js'", 'import * as a from "./a.js"', "export * from './a.js'",
+                 "import {\n  a,\n  b as c,\n} from './a.js'", "export { a } from './a.js'"):  # fmt: skip
+        assert not IMPORT.search(line)["end"].endswith(";")  # type: ignore[index]
+        assert IMPORT.search(line + ";")["end"] == ";"  # type: ignore[index]
+    for what, tag in (("an inline script", "<script>"), ("a style attribute", '<p class="a" style="color:red">'),
+                      ("an event handler", '<a href="#" onclick="x()">'), ("an inline style sheet", "<style>")):  # fmt: skip
+        assert INLINE[what].search(tag)
+    assert not INLINE["an inline script"].search('<script type="module" src="/a.js"></script>')
