@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 from django.core import checks
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class AuditConfig(AppConfig):
@@ -12,6 +12,7 @@ class AuditConfig(AppConfig):
         from audit import triggers
 
         triggers.register(triggers.append_only("audit_entry"))
+        pre_migrate.connect(triggers.lift_before_migrate, dispatch_uid="audit.triggers")
         # Remaking a table on SQLite drops its triggers silently, so they are put back after every migrate.
         post_migrate.connect(triggers.install_after_migrate, dispatch_uid="audit.triggers")
         checks.register(triggers.check_installed, checks.Tags.database)

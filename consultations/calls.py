@@ -1,5 +1,6 @@
 """The live call: its log, its beginning and its end. All functions run in one transaction and assume authorisation."""
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from consultations.services import may_be_joined
 from consultations.signals import call_changed
 from consultations.states import StaleTransition, move
 
+log = logging.getLogger(__name__)
 LOST_AFTER = timedelta(minutes=5)
 
 
@@ -48,30 +50,41 @@ def lock(call_id: Any) -> Call:
     return call
 
 
+def lock_place(place: Participant) -> Participant:
+    """Read somebody's place again, locked: what was read before the call's row was held may be old."""
+    people = Participant.objects.select_for_update(of=("self",)).select_related("user", "consultation__clinician__user")
+    return people.get(pk=place.pk)
+
+
 def emit(call: Call, kind: str, payload: dict[str, Any], *, now: datetime, changes_capture: bool = False) -> CallEvent:
     """Write the next line of the call's log and tell everybody once the transaction is committed.
 
+    The log cannot be changed afterwards, so it holds ids and no names.
     Locks: the caller holds the call's row, so `seq` has no gaps.
     """
     call.seq += 1
-    call.save(update_fields=["seq", "epoch", "mode", "mode_changed_at", "question", "gen", "gen_changed_at", "started_at"])
+    changing = ["seq", "epoch", "mode", "mode_changed_at", "question", "gen", "gen_changed_at", "started_at"]
+    call.save(update_fields=changing)
     event = CallEvent.objects.create(
         call=call, patient_id=call.patient_id, seq=call.seq, epoch=call.epoch, kind=kind, payload=payload, at=now
     )
+    # Before the signal: whoever listens writes the next lines, and they are told in the order of `seq`.
+    transaction.on_commit(lambda: realtime.publish_event(event))
     if changes_capture:
         call_changed.send(sender=Call, call=call, now=now)
-    transaction.on_commit(lambda: realtime.publish_event(event))
     return event
 
 
+def name_of(participant: Participant) -> str:
+    is_clinician = participant.role == Participant.Role.CLINICIAN
+    return participant.consultation.clinician.display_name if is_clinician else participant.user.name
+
+
 def participant_view(participant: Participant) -> dict[str, Any]:
-    """Shape: one entry of `participants` in docs/signaling.md."""
-    clinician = participant.role == Participant.Role.CLINICIAN
-    name = participant.consultation.clinician.display_name if clinician else participant.user.name
+    """Shape: one entry of `participants` in docs/signaling.md, without the name."""
     return {
         "id": str(participant.pk),
         "role": participant.role,
-        "name": name,
         "present": participant.is_present,
         "waiting_at": participant.waiting_at.isoformat() if participant.waiting_at else None,
         "admitted": participant.admitted_at is not None,
@@ -94,39 +107,59 @@ def phase_of(call: Call) -> str:
 
 @transaction.atomic
 def admit(call_id: Any, *, participant_id: str, now: datetime) -> None:
-    """Let the waiting person in: the audio call begins and both get a peer connection."""
+    """Let the waiting person in: the audio call begins and both get a peer connection. Idempotent: nobody enters twice.
+
+    Errors: Refused `no_peer`, `closed`.
+    """
     call = lock(call_id)
     people = participants_of(call)
-    guest = next((p for p in people if str(p.pk) == participant_id), None)
-    if guest is None or guest.waiting_at is None:
+    guest = next((p for p in people if str(p.pk) == participant_id and p.role != Participant.Role.CLINICIAN), None)
+    if guest is None or guest.waiting_at is None or not guest.is_present:
         raise Refused("no_peer", "Nobody of that name is waiting.")
-    if call.started_at is None:
-        call.started_at, call.epoch = now, call.epoch + 1
-        try:
-            move(call.consultation, Consultation.Status.IN_PROGRESS, transitions=Consultation.TRANSITIONS)
-        except StaleTransition as error:
-            raise Refused("closed", "This consultation cannot be started.") from error
-    for person in people:
-        if person.admitted_at is None and (person == guest or person.role == Participant.Role.CLINICIAN):
-            person.admitted_at = now
-            person.save(update_fields=["admitted_at"])
-    payload = {
-        "participant": participant_view(guest),
-        "phase": phase_of(call),
-        "epoch": call.epoch,
-        "started_at": call.started_at.isoformat(),
-    }
-    emit(call, "admitted", payload, now=now, changes_capture=True)
+    if guest.admitted_at:
+        return
+    started_at = call.started_at or _start(call, now)
+    shared = {"phase": phase_of(call), "epoch": call.epoch, "started_at": started_at.isoformat()}
+    # Whoever admits the first person is in with them.
+    entering = [p for p in people if p.admitted_at is None and (p == guest or p.role == Participant.Role.CLINICIAN)]
+    for person in entering:
+        person.admitted_at = now
+        person.save(update_fields=["admitted_at"])
+    for person in entering:
+        emit(call, "admitted", {"participant": participant_view(person), **shared}, now=now, changes_capture=True)
     connect_pair(call, now=now)
 
 
-def connect_pair(call: Call, *, now: datetime) -> None:
-    """Issue a new generation if two admitted people are present: the only trigger to build a peer connection."""
-    present = [p for p in participants_of(call) if p.admitted_at and p.is_present]
-    if call.started_at is None or len(present) < 2:
+def _start(call: Call, now: datetime) -> datetime:
+    call.started_at, call.epoch = now, call.epoch + 1
+    try:
+        move(call.consultation, Consultation.Status.IN_PROGRESS, transitions=Consultation.TRANSITIONS)
+    except StaleTransition as error:
+        raise Refused("closed", "This consultation cannot be started.") from error
+    return now
+
+
+def sids_of(call: Call) -> dict[str, str]:
+    """Return the live tabs of everybody who is in: participant → `sid`."""
+    return {str(p.pk): p.sid for p in participants_of(call) if p.admitted_at and p.is_present}
+
+
+def paired_sids(call: Call) -> dict[str, str]:
+    """Return the live tabs that the present generation connects."""
+    last = call.events.filter(kind="pair").order_by("-seq").first()
+    return last.payload["sids"] if last else {}
+
+
+def connect_pair(call: Call, *, now: datetime, anew: bool = False) -> None:
+    """Issue a new generation if two admitted people are here: the only trigger to build a peer connection.
+
+    The one they have stays unless somebody's tab is another now, whoever came back last, or `anew` asks for it.
+    """
+    sids = sids_of(call)
+    if call.started_at is None or len(sids) < 2 or (sids == paired_sids(call) and not anew):
         return
     call.gen, call.gen_changed_at = call.gen + 1, now
-    emit(call, "pair", {"gen": call.gen, "sids": {str(p.pk): p.sid for p in present}}, now=now)
+    emit(call, "pair", {"gen": call.gen, "sids": sids}, now=now)
 
 
 @transaction.atomic
@@ -148,11 +181,20 @@ def end(call_id: Any, *, reason: str, now: datetime, epoch: int | None = None) -
 
 
 def sweep(*, now: datetime) -> None:
-    """End calls that everybody has lost, and open ones whose time is over. Idempotent because `end` needs a live call."""
+    """End calls that everybody has lost, and open ones whose time is over. Idempotent: `end` needs a live call."""
     for call in Call.objects.filter(status=Call.Status.LIVE).select_related("consultation"):
-        people = participants_of(call)
+        reason = _over(call, now)
+        if reason:
+            try:
+                end(call.pk, reason=reason, now=now)
+            except (Refused, StaleTransition) as error:  # it ended meanwhile; the others still wait
+                log.warning("call %s was not ended: %s", call.pk, type(error).__name__)
+
+
+def _over(call: Call, now: datetime) -> str:
+    people = participants_of(call)
+    if call.started_at:
         gone = all(p.disconnected_at and p.disconnected_at < now - LOST_AFTER for p in people if p.connected_at)
-        if call.started_at and gone:
-            end(call.pk, reason="lost", now=now)
-        elif not call.started_at and not any(p.is_present for p in people) and not may_be_joined(call.consultation, now=now):
-            end(call.pk, reason="not_started", now=now)
+        return "lost" if gone else ""
+    is_empty = not any(p.is_present for p in people)
+    return "not_started" if is_empty and not may_be_joined(call.consultation, now=now) else ""

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from audit import ledger
 from audit.models import Action
-from consultations.calls import Refused, emit, lock, participant_view
+from consultations.calls import Refused, emit, lock, lock_place, participant_view
 from consultations.models import Call, Mode, Participant, RecordingConsent
 from consultations.wordings import WORDINGS
 
@@ -16,15 +17,17 @@ from consultations.wordings import WORDINGS
 def give(
     call_id: Any, *, by: Participant, version: str, sha256: str, scope: str, actor: ledger.Actor, now: datetime
 ) -> None:
-    """Store somebody's own yes with the wording they read.
+    """Store somebody's own yes with the wording they read. Idempotent: the same yes again writes nothing.
 
     Errors: Refused("bad_shape") when the wording is not the one this version has.
     """
-    call = lock(call_id)
+    call, by = lock(call_id), lock_place(by)
     wording = WORDINGS.get(version)
     if wording is None or wording.sha256 != sha256:
         raise Refused("bad_shape", "The text you read is not the current one. Reload the page.")
-    _withdraw_standing(by, now)
+    if _in_force(by).filter(scope=scope, wording_version=version).exists():
+        return
+    _in_force(by).update(withdrawn_at=now)
     RecordingConsent.objects.create(
         participant=by,
         patient_id=by.patient_id,
@@ -39,24 +42,30 @@ def give(
 
 
 @transaction.atomic
-def decline(call_id: Any, *, by: Participant, now: datetime) -> None:
-    """Remember a no, so that nobody is asked twice; the call stays fully usable."""
-    call = lock(call_id)
-    _withdraw_standing(by, now)
-    _tell(call, by, Participant.Recording.DECLINED, now)
+def decline(call_id: Any, *, by: Participant, actor: ledger.Actor, now: datetime) -> None:
+    """Remember a no, so that nobody is asked twice; the call stays fully usable. A no after a yes withdraws it."""
+    call, by = lock(call_id), lock_place(by)
+    if not _withdrawn(call, by, actor, now) and by.recording == Participant.Recording.UNASKED:
+        _tell(call, by, Participant.Recording.DECLINED, now)
 
 
 @transaction.atomic
 def withdraw(call_id: Any, *, by: Participant, actor: ledger.Actor, now: datetime) -> None:
     """Stop being recorded from this moment; what was captured until now stays."""
-    call = lock(call_id)
-    if _withdraw_standing(by, now):
-        _tell(call, by, Participant.Recording.WITHDRAWN, now)
-        _log(Action.WITHDREW, by, actor, "")
+    call, by = lock(call_id), lock_place(by)
+    _withdrawn(call, by, actor, now)
 
 
-def _withdraw_standing(by: Participant, now: datetime) -> int:
-    return RecordingConsent.objects.filter(participant=by, withdrawn_at=None).update(withdrawn_at=now)
+def _withdrawn(call: Call, by: Participant, actor: ledger.Actor, now: datetime) -> bool:
+    if not _in_force(by).update(withdrawn_at=now):
+        return False
+    _tell(call, by, Participant.Recording.WITHDRAWN, now)
+    _log(Action.WITHDREW, by, actor, "")
+    return True
+
+
+def _in_force(by: Participant) -> QuerySet[RecordingConsent]:
+    return RecordingConsent.objects.filter(participant=by, withdrawn_at=None)
 
 
 def _tell(call: Call, by: Participant, said: Participant.Recording, now: datetime) -> None:

@@ -2,261 +2,286 @@
 
 import asyncio
 import hashlib
-import json
 import logging
-import time
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from accounts.sessions import user_of_session
-from audit.ledger import Actor
+from audit.ledger import Actor, LedgerUnavailable
 from consultations import calls, handlers, modes, policy, presence, protocol, realtime
 from consultations.calls import Refused
 from consultations.hub import hub
 from consultations.models import Call, CallEvent, Participant
 from consultations.protocol import Frame, Saying
+from consultations.sockets import TRY_AGAIN, Gone, OrderlySocket, is_from_our_pages
 
 log = logging.getLogger(__name__)
-HELLO_WITHIN_S = 5
-REREAD_EVERY_S = 10
-RATE_PER_S, BURST, ERRORS = 20, 120, 10
+SIGNED_OUT, NOTHING_HERE, NO_HELLO, ELSEWHERE, ENDED, TOO_BIG, TOO_MANY = 4401, 4404, 4408, 4409, 4410, 4413, 4429
+BAD_FRAMES, BAD_FRAMES_MOST = frozenset({"bad_json", "bad_shape", "unknown_type"}), 10
+BYTES_PER_TOKEN = 8 * 1024
 
 
-class SignedOut(Exception):
-    """The session behind this socket has ended."""
+class CallConsumer(OrderlySocket):
+    hello_within_s, reread_every_s = 5.0, 10.0
+    call_id: UUID  # from hello on
+    sid, heard = "", tuple[str, ...]()
 
-
-class NothingHere(Exception):
-    """No such consultation, or not theirs: the same from outside."""
-
-
-class CallConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def connect(self) -> None:
         self.consultation_id: UUID = self.scope["url_route"]["kwargs"]["pk"]
         self.session_key: str = self.scope["session"].session_key or ""
         self.place: Participant | None = None
-        self.call_id: UUID | None = None
-        self.sid, self.sent_seq, self.errors = "", 0, 0
-        self.tokens, self.refilled_at = float(BURST), time.monotonic()
-        self.loop, self.tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+        self.sent_seq, self.bad_frames = 0, 0
+        self.names: dict[str, str] = {}
+        self.standing: dict[str, Frame] = {}
+        self.is_listening = False
+        if not is_from_our_pages(self.scope):
+            await self.close()
+            return
         # A refused handshake would tell a stranger more than a socket that opens and closes.
         await self.accept()
-        try:
+        async with self.or_close():
             self.place = await database_sync_to_async(self._rights)()
-        except SignedOut:
-            await self.close(4401)
-            return
-        except NothingHere:
-            await self.close(4404)
-            return
-        self._later(self._demand_hello())
+            self.allowance = hub.allowance_of(str(self.place.pk))
+            self.later(self._demand_hello())
 
-    def _later(self, work: Any) -> None:
-        task = self.loop.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    async def _demand_hello(self) -> None:
-        await asyncio.sleep(HELLO_WITHIN_S)
-        if not self.sid:
-            await self.close(4408)
-
-    async def disconnect(self, code: int) -> None:
-        for task in self.tasks:
-            task.cancel()
-        if not self.sid:
-            return
+    async def let_go(self) -> None:
         hub.discard(self.channel_name)
-        await self.channel_layer.group_discard(realtime.call_group(self.consultation_id), self.channel_name)
-        await self.channel_layer.group_discard(realtime.session_group(self.session_key), self.channel_name)
-        await database_sync_to_async(presence.drop)(
-            self.place, sid=self.sid, channel=self.channel_name, now=timezone.now()
-        )
+        if self.sid:
+            try:
+                facts = {"sid": self.sid, "channel": self.channel_name, "now": timezone.now()}
+                await database_sync_to_async(presence.drop)(self.place, **facts)
+            except DatabaseError as error:
+                log.warning("a closed socket is left to the sweep: %s", type(error).__name__)
+        await realtime.leave(self.channel_name, self.heard)
 
     # from the browser
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if self.place is None:
+        if self.place is None or self.is_over:
             return
-        raw = text_data if text_data is not None else ""
-        if bytes_data is not None or len(raw.encode()) > protocol.FRAME_LIMIT_BYTES:
-            await self.close(4413)
+        if text_data is None or len(text_data.encode()) > protocol.FRAME_LIMIT_BYTES:
+            await self.finish(TOO_BIG)
             return
-        if not self._within_rate():
-            await self.close(4429)
-            return
-        request_id = None
+        async with self.or_close():
+            if not self.allowance.take(1 + len(text_data) // BYTES_PER_TOKEN):
+                raise Gone(TOO_MANY)
+            await self._answer(text_data)
+
+    async def _answer(self, raw: str) -> None:
+        """Say `ack`, an answer or `error` to one frame, once."""
+        request: Frame = {}
         try:
-            frame = protocol.parse(raw)
-            request_id = frame["id"]
-            await self._obey(frame)
+            request = protocol.parse(raw)
+            if not self.sid:
+                await self._hello(request)
+            elif (again := hub.answer_to(self.sid, request["id"])) is not None:
+                await database_sync_to_async(self._rights)()
+                await self._send(again)
+            else:
+                await self._obey(request)
         except Refused as refused:
-            await self._refuse(refused, request_id)
-        except SignedOut:
-            await self.close(4401)
-        except NothingHere:
-            await self.close(4404)
+            await self._refuse(refused, request)
+        except (DatabaseError, LedgerUnavailable) as error:
+            if not self.sid:
+                raise Gone(TRY_AGAIN) from error
+            log.warning("%s could not be stored: %s", request.get("t"), type(error).__name__)
+            await self._send(_error(Refused("busy", "The portal could not note that. Try again."), request))
 
-    def _within_rate(self) -> bool:
-        now = time.monotonic()
-        self.tokens = min(BURST, self.tokens + (now - self.refilled_at) * RATE_PER_S) - 1
-        self.refilled_at = now
-        return self.tokens >= 0
-
-    async def _obey(self, frame: Frame) -> None:
-        if not self.sid:
-            await self._hello(frame)
-            return
-        if stored := hub.answer_to(self.sid, frame["id"]):
-            await self._send(stored)
-            return
-        answer = await database_sync_to_async(self._handle)(frame)
-        kind = {"sync": "snapshot", "ping": "pong"}.get(frame["t"], "ack")
-        reply = {"t": kind, "id": frame["id"], **(answer or {})}
-        hub.remember(self.sid, frame["id"], reply)
+    async def _obey(self, request: Frame) -> None:
+        reply = {"id": request["id"], **await database_sync_to_async(self._handle)(request)}
+        if reply["t"] == "ack":
+            hub.remember(self.sid, request["id"], reply)
         await self._send(reply)
-        if frame["t"] == "leave":
-            await self.close(1000)
+        if request["t"] == "leave":
+            await self.finish(1000)
+
+    async def _refuse(self, refused: Refused, request: Frame) -> None:
+        reply = _error(refused, request)
+        if self.sid and request:
+            hub.remember(self.sid, request["id"], reply)
+        await self._send(reply)
+        if refused.code == "closed":
+            raise Gone(ENDED)
+        self.bad_frames += refused.code in BAD_FRAMES
+        if self.bad_frames >= BAD_FRAMES_MOST:
+            raise Gone(TOO_MANY)
 
     def _rights(self) -> Participant:
-        """Re-read who is speaking and whether they may. Errors: SignedOut, NothingHere."""
+        """Re-read who is speaking, whether they may and whether this is their live tab. Errors: Gone."""
         user = user_of_session(self.session_key)
         if user is None:
-            raise SignedOut
+            raise Gone(SIGNED_OUT)
         place = policy.place_in(user, self.consultation_id)
         if place is None:
-            raise NothingHere
+            raise Gone(NOTHING_HERE)
+        if self.sid and place.channel != self.channel_name:
+            raise Gone(ELSEWHERE, _frame({"t": "replaced"}))
         return place
 
-    def _handle(self, frame: Frame) -> Frame | None:
-        place = self._rights()
-        if place.sid != self.sid:
-            raise Refused("closed", "This consultation goes on in another tab.")
-        message = protocol.message_for(frame, place)
-        assert self.call_id is not None
-        return message.handle(
-            Saying(frame, place, self.call_id, self.sid, self.channel_name, self._actor(place), timezone.now())
-        )
+    def _handle(self, request: Frame) -> Frame:
+        place, now = self._rights(), timezone.now()
+        message, body = protocol.message_for(request, place)
+        if not self.allowance.take(message.cost - 1):
+            raise Gone(TOO_MANY)
+        actor = self._actor(place)
+        say = Saying(request["t"], body, place, self.call_id, self.sid, self.channel_name, actor, now)
+        try:
+            return {"t": message.reply, **(message.handle(say) or {})}
+        except Refused as refused:
+            if refused.code == "stale_epoch":
+                refused.extra["snapshot"] = handlers.snapshot(Call.objects.get(pk=self.call_id), now)
+            raise
 
     def _actor(self, place: Participant) -> Actor:
         return Actor(place.user_id, hashlib.sha256(self.session_key.encode()).hexdigest())
 
-    async def _refuse(self, refused: Refused, request_id: str | None) -> None:
-        self.errors += 1
-        await self._send({"t": "error", "id": request_id, "code": refused.code, "detail": refused.detail, **refused.extra})
-        if refused.code == "closed":
-            await self.close(4410)
-        elif self.errors > ERRORS and refused.code in {"bad_json", "bad_shape", "unknown_type"}:
-            await self.close(4429)
+    # hello
 
-    async def _hello(self, frame: Frame) -> None:
-        if frame["t"] != "hello":
+    async def _demand_hello(self) -> None:
+        await asyncio.sleep(self.hello_within_s)
+        if not self.sid:
+            await self.finish(NO_HELLO)
+
+    async def _hello(self, request: Frame) -> None:
+        if request["t"] != "hello":
             raise Refused("bad_shape", "Say hello first.")
-        protocol.check_fields(protocol.HELLO, frame)
-        await self.channel_layer.group_add(realtime.call_group(self.consultation_id), self.channel_name)
-        await self.channel_layer.group_add(realtime.session_group(self.session_key), self.channel_name)
-        joined = await database_sync_to_async(self._join)(frame)
-        if isinstance(joined, presence.Conflict):
-            await self._send({"t": "conflict", "id": frame["id"], "since": joined.since.isoformat()})
-            return
-        hub.add(self.channel_name, self)
-        await self._send({"t": "welcome", "id": frame["id"], **joined})
-        self.sent_seq = joined["seq"]
-        self._later(self._reread())
+        body = protocol.pick(protocol.HELLO, request)
+        if not self.allowance.take(protocol.HELLO_COST):
+            raise Gone(TOO_MANY)
+        # Before the state is read: what happens in between is heard, and forwarded once the welcome is said.
+        await self._listen()
+        joined = await database_sync_to_async(self._join)(body)
+        await self._send({"id": request["id"], **joined})
+        if joined["t"] == "welcome":
+            hub.add(self.channel_name, self)
+            self.later(self._reread())
 
-    def _join(self, frame: Frame) -> Frame | presence.Conflict:
+    async def _listen(self) -> None:
+        assert self.place is not None
+        own = (realtime.session_group(self.session_key), realtime.user_group(self.place.user_id))
+        self.heard = (realtime.call_group(self.consultation_id), *own)
+        self.is_listening = await realtime.listen(self.channel_name, self.heard)
+
+    def _join(self, body: Frame) -> Frame:
         place, now = self._rights(), timezone.now()
         call = calls.open_call(place.consultation, now=now)
-        resume = frame.get("resume") or {}
         person = presence.join(
             call,
             place,
-            tab=frame["tab"],
+            tab=body["tab"],
             channel=self.channel_name,
-            resume_sid=resume.get("sid", ""),
-            takeover=bool(frame.get("takeover")),
+            resume_sid=body.get("resume", {}).get("sid", ""),
+            takeover=body.get("takeover", False),
             now=now,
         )
         if isinstance(person, presence.Conflict):
-            return person
-        call = handlers.live_call(call.pk)
-        self.place, self.call_id, self.sid = person, call.pk, person.sid
-        return self._welcome(call, person)
-
-    def _welcome(self, call: Call, person: Participant) -> Frame:
-        frame: Frame = {
-            "sid": person.sid,
-            "seq": call.seq,
-            "epoch": call.epoch,
-            "now": handlers.milliseconds(timezone.now()),
-            "you": str(person.pk),
-            "limits": {"frame": protocol.FRAME_LIMIT_BYTES, "sdp": protocol.SDP_LIMIT_BYTES},
-            "ice_servers": [],
-            "snapshot": handlers.snapshot(call),
-            "pair": handlers.pair_for(call, person),
-        }
-        for part in protocol.WELCOME_PARTS:
-            frame |= part(call, person)
-        return frame
+            return {"t": "conflict", "since": person.since.isoformat()}
+        call.refresh_from_db()
+        self.place, self.call_id, self.sid, self.sent_seq = person, call.pk, person.sid, call.seq
+        self.names = handlers.names_of(call.pk)
+        self.standing = {frame["t"]: frame for frame in handlers.standing(call, person)}
+        return handlers.welcome(call, person, now)
 
     # from other sockets and processes
 
-    async def call_frame(self, message: dict[str, Any]) -> None:
-        await self._forward(message["frame"])
+    async def call_frame(self, message: Frame) -> None:
+        """Pass on what the channel layer brought; where it lost or turned round state events, the database has them."""
+        frame = message["frame"]
+        if not self.sid or self.is_over:
+            return
+        async with self.or_close():
+            if frame.get("seq", 0) > self.sent_seq + 1:
+                await self._look()
+            else:
+                await self._forward(frame)
         if message.get("close"):
-            await self.close(message["close"])
+            await self.finish(message["close"])
 
-    async def session_ended(self, message: dict[str, Any]) -> None:
-        await self.close(4401)
+    async def look_again(self, message: Frame) -> None:
+        """Somebody's rights may have changed. The message itself says and grants nothing."""
+        if self.sid and not self.is_over:
+            async with self.or_close():
+                await self._look()
 
     def receive_soon(self, frame: Frame) -> None:
-        self.loop.call_soon_threadsafe(lambda: self._later(self._send(frame)))
+        self.later_from_thread(self._send(frame))
 
     async def _forward(self, frame: Frame) -> None:
-        """Pass on a frame; a state event only once and in order, as this person may see it."""
-        seq = frame.get("seq")
-        if seq is not None:
-            if not self.sid or seq <= self.sent_seq:
+        """Send a frame as this person may see it; a state event only once."""
+        if "participant" in frame:
+            frame = frame | {"participant": await self._named(frame["participant"])}
+        if (seq := frame.get("seq")) is not None:
+            if seq <= self.sent_seq:
                 return
             self.sent_seq = seq
+        elif "from" not in frame:
+            self.standing[frame["t"]] = frame
         if frame["t"] == "pair" and self.place is not None:
             view = handlers.pair_frame(frame, self.place)
-            frame = {key: frame[key] for key in ("t", "seq", "epoch", "at")} | (view or {})
+            frame = {name: frame[name] for name in ("t", "seq", "epoch", "at")} | (view or {})
         if frame["t"] == "mode.asked":
-            expires = parse_datetime(frame["question"]["expires_at"])
-            self._later(self._lapse((expires - timezone.now()).total_seconds() if expires else 0))
+            self.later(self._lapse(parse_datetime(frame["question"]["expires_at"])))
         await self._send(frame)
-        if frame["t"] == "ended":
-            await asyncio.sleep(0)
 
-    async def _lapse(self, seconds: float) -> None:
-        await asyncio.sleep(max(0.0, seconds) + 0.2)
-        await database_sync_to_async(modes.lapse)(self.call_id, now=timezone.now())
+    async def _named(self, participant: Frame) -> Frame:
+        if participant["id"] not in self.names:
+            self.names = await database_sync_to_async(handlers.names_of)(self.call_id)
+        return participant | {"name": self.names[participant["id"]]}
+
+    async def _lapse(self, expires_at: datetime | None) -> None:
+        if expires_at:
+            await asyncio.sleep(max(0.0, (expires_at - timezone.now()).total_seconds()) + 0.2)
+            await database_sync_to_async(modes.lapse)(self.call_id, now=timezone.now())
+
+    # what the channel layer cannot promise
 
     async def _reread(self) -> None:
-        """Read rights and lost events from the database for as long as the socket is open."""
-        while True:
-            await asyncio.sleep(REREAD_EVERY_S)
-            try:
-                missed = await database_sync_to_async(self._missed)()
-            except SignedOut:
-                await self.close(4401)
-                return
-            except NothingHere:
-                await self.close(4404)
-                return
-            for frame in missed:
-                await self._forward(frame)
+        """Read rights and state from the database for as long as the socket is open."""
+        while not self.is_over:
+            await asyncio.sleep(self.reread_every_s)
+            async with self.or_close():
+                if not self.is_listening:
+                    await self._listen()
+                await self._look()
 
-    def _missed(self) -> list[Frame]:
-        self._rights()
-        events = CallEvent.objects.filter(call=self.call_id, seq__gt=self.sent_seq).order_by("seq")
-        return [realtime.event_frame(event) for event in events]
+    async def _look(self) -> None:
+        try:
+            missed, standing, is_live = await database_sync_to_async(self._present)()
+        except DatabaseError as error:
+            log.warning("a socket could not be compared with the database: %s", type(error).__name__)
+            return
+        for frame in missed:
+            await self._forward(frame)
+        for frame in standing:
+            if self.standing.get(frame["t"]) != frame:
+                self.standing[frame["t"]] = frame
+                await self._send(frame)
+        if not is_live:
+            raise Gone(ENDED)
+
+    def _present(self) -> tuple[list[Frame], list[Frame], bool]:
+        """Return lost events, what stands on this page now, and whether the call lives. Errors: Gone."""
+        place, now = self._rights(), timezone.now()
+        if not presence.hold(place, channel=self.channel_name, now=now):
+            raise Gone(TRY_AGAIN)
+        call = Call.objects.get(pk=self.call_id)
+        events = CallEvent.objects.filter(call=call, seq__gt=self.sent_seq).order_by("seq")
+        missed = [realtime.event_frame(event) for event in events]
+        return missed, handlers.standing(call, place), call.status == Call.Status.LIVE
 
     async def _send(self, frame: Frame) -> None:
-        await self.send(text_data=json.dumps({"v": protocol.VERSION, **frame}))
+        await self.tell(_frame(frame))
+
+
+def _frame(frame: Frame) -> Frame:
+    return {"v": protocol.VERSION, **frame}
+
+
+def _error(refused: Refused, request: Frame) -> Frame:
+    about = {"id": request["id"]} if request else {}
+    return {"t": "error", **about, "code": refused.code, "detail": refused.detail, **refused.extra}

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from consultations.states import closed_vocabulary
 from patients.models import Clinician, Patient
 
 
@@ -25,6 +26,7 @@ class ConsultationQuerySet(models.QuerySet["Consultation"]):
         return self.select_related("patient__user", "clinician__user")
 
 
+@closed_vocabulary("status")
 class Consultation(models.Model):
     class Status(models.TextChoices):
         REQUESTED = "requested", _("requested")
@@ -72,6 +74,7 @@ class Consultation(models.Model):
         return f"consultation {self.pk}"
 
 
+@closed_vocabulary("role", "recording")
 class Participant(models.Model):
     """Somebody's place in a consultation, and what their one live tab last said."""
 
@@ -120,6 +123,7 @@ class Participant(models.Model):
         return bool(self.sid) and self.disconnected_at is None
 
 
+@closed_vocabulary("status", "mode")
 class Call(models.Model):
     """One live session of a consultation. Re-opening one makes a new call."""
 
@@ -183,6 +187,7 @@ class CallEvent(models.Model):
         return f"{self.kind} {self.seq} of {self.call_id}"
 
 
+@closed_vocabulary("scope")
 class RecordingConsent(models.Model):
     """Somebody's own yes to being recorded, with the wording they read."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.dateparse import parse_datetime
 
-from consultations.calls import Refused, emit, lock, participants_of
+from consultations.calls import Refused, emit, lock, participant_view, participants_of
 from consultations.models import Call, Mode, Participant
 
 QUESTION_LASTS = timedelta(seconds=30)
@@ -60,7 +60,13 @@ def _ask(call: Call, *, by: Participant, now: datetime) -> None:
         "expires_at": (now + QUESTION_LASTS).isoformat(),
         "answers": {},
     }
-    emit(call, "mode.asked", {"question": call.question}, now=now)
+    emit(call, "mode.asked", {"question": question_view(call, now)}, now=now)
+
+
+def question_view(call: Call, now: datetime) -> dict[str, Any] | None:
+    """Shape: `question` of docs/signaling.md. Who answered what is not told before the question is settled."""
+    question = _pending(call, now)
+    return question and {name: value for name, value in question.items() if name != "answers"}
 
 
 @transaction.atomic
@@ -98,6 +104,12 @@ def lapse(call_id: Any, *, now: datetime) -> None:
         _close_question(call, why="lapsed", by=None, now=now)
 
 
+def lapse_all(*, now: datetime) -> None:
+    """Close what no socket closed, because both people's were away when it lapsed."""
+    for call in Call.objects.filter(status=Call.Status.LIVE, question__isnull=False):
+        lapse(call.pk, now=now)
+
+
 def drop_question_of(call: Call, participant: Participant, *, now: datetime) -> None:
     """Close the question of somebody who left. Locks: the caller holds the call's row."""
     if call.question and call.question["by"] == str(participant.pk):
@@ -109,7 +121,16 @@ def _change(call: Call, mode: Mode, *, by: Participant, now: datetime) -> None:
     answers = (call.question or {}).get("answers", {})
     camera_off = [person for person, said in answers.items() if said == "accept_camera_off"]
     call.mode, call.epoch, call.mode_changed_at, call.question = mode, call.epoch + 1, now, None
-    if mode == Mode.AUDIO:
-        Participant.objects.filter(consultation=call.consultation_id).update(video="off")
     payload = {"mode": mode, "epoch": call.epoch, "by": str(by.pk), "camera_off": camera_off, "question": None}
     emit(call, "mode.changed", payload, now=now, changes_capture=True)
+    if mode == Mode.AUDIO:
+        _cameras_off(call, now)
+
+
+def _cameras_off(call: Call, now: datetime) -> None:
+    """No camera is on in an audio call, whatever its browser says of it later."""
+    for person in participants_of(call):
+        if person.video != "off":
+            person.video = "off"
+            person.save(update_fields=["video"])
+            emit(call, "media", {"participant": participant_view(person)}, now=now)

@@ -1,8 +1,26 @@
-"""Moving a status by compare-and-set along a written transition table."""
+"""Closed vocabularies kept by the database, and moving a status by compare-and-set along a written transition table."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.db import models
+
+M = TypeVar("M", bound=type[models.Model])
+
+
+def closed_vocabulary(*names: str) -> Callable[[M], M]:
+    """Give a model a named constraint per field: the database takes no word outside the field's choices."""
+
+    def constrain(model: M) -> M:
+        for name in names:
+            field = model._meta.get_field(name)
+            words = [str(word) for word, _ in field.choices or []] + ([""] if field.blank else [])  # type: ignore[union-attr]
+            condition = models.Q(**{f"{name}__in": words})
+            constraint = models.CheckConstraint(condition=condition, name=f"{model._meta.model_name}_{name}_is_known")
+            model._meta.constraints.append(constraint)
+        return model
+
+    return constrain
 
 
 class StaleTransition(Exception):

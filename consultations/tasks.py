@@ -3,10 +3,13 @@
 from celery import shared_task
 from django.utils import timezone
 
-from consultations import calls
+from consultations import calls, modes, presence
 
 
 @shared_task(name="consultations.sweep", soft_time_limit=30, time_limit=60)
 def sweep() -> None:
-    """End calls that nobody holds any more. Idempotent because only live calls are ended."""
-    calls.sweep(now=timezone.now())
+    """Put right what no socket was there to do. Idempotent because each step ends what it looks for."""
+    now = timezone.now()
+    presence.drop_silent(now=now)
+    modes.lapse_all(now=now)
+    calls.sweep(now=now)

@@ -2,24 +2,30 @@
 
 import base64
 import binascii
+import logging
 import re
 from typing import Any
 from uuid import UUID
 
+from django.db import DatabaseError
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import permissions, serializers
-from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.exceptions import APIException, ParseError, ValidationError
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.ledger import LedgerUnavailable
 from recordings import capture, live
 from recordings.capture import CaptureRefused, OpenSegment
 from recordings.models import Segment
+from recordings.vault import VaultError
 
+log = logging.getLogger(__name__)
 DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
-SPAN = re.compile(r"(\d{1,9})-(\d{1,9})")
+SPAN = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
 
 
 class OpenSegmentSerializer(serializers.Serializer[Any]):
@@ -34,28 +40,34 @@ class OpenSegmentSerializer(serializers.Serializer[Any]):
 class CloseSegmentSerializer(serializers.Serializer[Any]):
     chunks = serializers.IntegerField(min_value=0, max_value=capture.MAX_CHUNKS)
     bytes = serializers.IntegerField(min_value=0)
-    root = serializers.RegexField(r"^[0-9a-f]{64}$")
+    root = serializers.RegexField(r"^[0-9a-f]{64}\Z")
     duration_ms = serializers.IntegerField(min_value=0, max_value=24 * 3600 * 1000)
-    reason = serializers.CharField(max_length=16)
-
-
-class ChunkParser(BaseParser):
-    """Reads at most one chunk and one byte, whatever the Content-Length says."""
-
-    media_type = "*/*"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> bytes:
-        return bytes(stream.read(capture.MAX_CHUNK_BYTES + 1))
+    reason = serializers.RegexField(r"^[a-z_]{1,16}\Z")
 
 
 class CaptureView(APIView):
     """Turns what `capture` refuses into a clear answer. Tokens are bearers, so no cookie can be abused with them."""
 
     def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, LedgerUnavailable):
+            exc = CaptureRefused(503, "ledger", "The portal rests. The recording is kept here and sent again.")
+        elif isinstance(exc, VaultError | DatabaseError):
+            log.exception("a recorder could not be served")
+            exc = CaptureRefused(503, "storage", "Storage is busy. The recording is kept here and sent again.")
         if isinstance(exc, CaptureRefused):
             headers = {"Retry-After": "2"} if exc.status == 503 else None
             return Response({"code": exc.code, "detail": exc.detail}, status=exc.status, headers=headers)
-        return super().handle_exception(exc)
+        response = super().handle_exception(exc)
+        if isinstance(exc, APIException):
+            response.data = _described_refusal(exc)
+        return response
+
+
+def _described_refusal(exc: APIException) -> dict[str, str]:
+    if isinstance(exc, ValidationError | ParseError):
+        names = ", ".join(exc.detail) if isinstance(exc.detail, dict) else "the body"
+        return {"code": "bad_shape", "detail": f"This cannot be read: {names}."}
+    return {"code": exc.default_code, "detail": str(exc.detail)}
 
 
 class BySession(CaptureView):
@@ -100,10 +112,8 @@ class UnfinishedView(BySession):
     @extend_schema(responses={200: list})
     def get(self, request: Request) -> Response:
         """One's own segments that still wait for chunks."""
-        opened = capture.unfinished_of(request.user)
-        return Response(
-            [described(o) | {"consultation": str(o.segment.recording.consultation_id)} for o in opened]
-        )
+        opened = capture.unfinished_of(request.user, now=timezone.now())
+        return Response([described(o) | {"consultation": str(o.segment.recording.consultation_id)} for o in opened])
 
 
 class SegmentView(ByToken):
@@ -112,42 +122,48 @@ class SegmentView(ByToken):
         """What is stored of a segment: where an interrupted sender goes on."""
         segment = self.segment(request, pk)
         closed = segment.chunks_expected is not None
-        facts = {"segment": str(segment.pk), "status": segment.status, "have": capture.ranges_of(segment), "closed": closed}
+        facts = {
+            "segment": str(segment.pk),
+            "status": segment.status,
+            "have": capture.ranges_of(segment),
+            "closed": closed,
+        }
         return Response(facts)
 
 
 class ChunkView(ByToken):
-    parser_classes = [ChunkParser]
-
     @extend_schema(request=bytes, responses={200: dict, 201: dict})
     def put(self, request: Request, pk: UUID, number: int) -> Response:
         """Store one chunk; the answer comes once it is durable."""
         segment = self.segment(request, pk)
-        digest = DIGEST.fullmatch(request.headers.get("Content-Digest", ""))
-        span = SPAN.fullmatch(request.headers.get("X-Chunk-Time", ""))
-        if digest is None or span is None:
-            raise CaptureRefused(400, "bad_shape", "Content-Digest and X-Chunk-Time say what this piece is.")
-        try:
-            expected = base64.b64decode(digest.group(1), validate=True)
-        except binascii.Error as error:
-            raise CaptureRefused(400, "bad_shape", "Content-Digest is not readable.") from error
+        digest, (from_ms, to_ms) = digest_of(request), span_of(request)
+        # The bytes that came are counted, whatever the Content-Length said.
+        body = request._request.read(capture.MAX_CHUNK_BYTES + 1)
         _, is_new = capture.store_chunk(
-            segment,
-            number=number,
-            body=request.data,
-            digest=expected,
-            from_ms=int(span.group(1)),
-            to_ms=int(span.group(2)),
-            now=timezone.now(),
+            segment, number=number, body=body, digest=digest, from_ms=from_ms, to_ms=to_ms, now=timezone.now()
         )
         if is_new:
             live.publish_status(segment.recording.call)
         missing = capture.missing_of(segment)
-        numbers = capture.numbers_of(segment)
-        have_through = (missing[0] if missing else len(numbers)) - 1
-        saved = capture.saved_ms(segment.recording)
-        answer = {"have_through": have_through, "missing": missing, "saved_ms": saved}
+        have_through = (missing[0] if missing else len(capture.numbers_of(segment))) - 1
+        answer = {"have_through": have_through, "missing": missing, "saved_ms": capture.saved_ms(segment.recording)}
         return Response(answer, status=201 if is_new else 200)
+
+
+def digest_of(request: Request) -> bytes:
+    """Source: RFC 9530 §2, one SHA-256 digest."""
+    match = DIGEST.fullmatch(request.headers.get("Content-Digest", ""))
+    try:
+        return base64.b64decode(match.group(1) if match else "?", validate=True)
+    except binascii.Error as error:
+        raise CaptureRefused(400, "bad_shape", "Content-Digest says what these bytes are.") from error
+
+
+def span_of(request: Request) -> tuple[int, int]:
+    match = SPAN.fullmatch(request.headers.get("X-Chunk-Time", ""))
+    if match is None:
+        raise CaptureRefused(400, "bad_shape", "X-Chunk-Time says when these bytes were recorded.")
+    return int(match.group(1)), int(match.group(2))
 
 
 class CloseView(ByToken):

@@ -1,11 +1,13 @@
 """The queue is rows: who works on what, until when, and which try may still write. The broker only rings."""
 
+import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
@@ -14,7 +16,11 @@ from consultations.states import StaleTransition, move
 from recordings.models import ProcessingJob, Recording
 
 LEASE = timedelta(seconds=90)
+BEAT_S = 20.0
 MOST_ATTEMPTS = 5
+RECORDING_GONE = "recording_gone"
+FIRST_PAUSE = timedelta(seconds=10)
+log = logging.getLogger(__name__)
 
 job_queued = Signal()  # sent with `job_id` once the row is committed; whoever rings the workers listens
 
@@ -25,11 +31,11 @@ class LostFence(Exception):
 
 @transaction.atomic
 def enqueue(recording: Recording, *, now: datetime) -> ProcessingJob:
-    """Seal the recording (or reopen a finished one for late chunks) and queue one job for it.
+    """Seal the recording, if it is not yet, and queue one job for it.
 
-    Idempotent because a recording has at most one live job.
+    Idempotent because a recording has at most one live job. Locks: the recording's row.
     """
-    recording.refresh_from_db(fields=["status"])
+    recording = Recording.objects.select_for_update(no_key=True).get(pk=recording.pk)
     if recording.status == Recording.Status.CAPTURING:
         move(recording, Recording.Status.SEALED, transitions=Recording.TRANSITIONS)
     live = Q(status__in=[ProcessingJob.Status.QUEUED, ProcessingJob.Status.RUNNING])
@@ -52,7 +58,10 @@ def due(now: datetime) -> list[UUID]:
 
 @transaction.atomic
 def claim(job_id: UUID, *, now: datetime) -> ProcessingJob | None:
-    """Take a job for one try, or None when somebody else has it. RACE: the update is the compare-and-set."""
+    """Take a job for one try, or None when somebody else has it. RACE: the update is the compare-and-set.
+
+    The try is counted here, so that one that kills its worker counts, too.
+    """
     free = Q(status=ProcessingJob.Status.QUEUED, not_before__lte=now) | Q(
         status=ProcessingJob.Status.RUNNING, lease_until__lt=now
     )
@@ -68,13 +77,37 @@ def claim(job_id: UUID, *, now: datetime) -> ProcessingJob | None:
     job = ProcessingJob.objects.select_related(
         "recording__patient__user", "recording__clinician__user", "recording__call"
     ).get(pk=job_id)
-    if job.recording.status != Recording.Status.PROCESSING:
+    # What can be watched already stays so until its next version stands.
+    if job.recording.status not in (Recording.Status.PROCESSING, *Recording.PLAYABLE):
         try:
             move(job.recording, Recording.Status.PROCESSING, transitions=Recording.TRANSITIONS)
         except StaleTransition:  # withdrawn or erased meanwhile
-            ProcessingJob.objects.filter(pk=job_id).update(status=ProcessingJob.Status.GIVEN_UP, fault="recording_gone")
-            return None
+            with finishing(job, ProcessingJob.Status.GIVEN_UP, fault=RECORDING_GONE, now=now):
+                return None
     return job
+
+
+@contextmanager
+def kept(job: ProcessingJob) -> Iterator[None]:
+    """Keep the lease for the block, however long one step of it takes; it runs out only with the worker."""
+    done = threading.Event()
+    beats = threading.Thread(target=_beat, args=(job, done), daemon=True)
+    beats.start()
+    try:
+        yield
+    finally:
+        done.set()
+        beats.join()
+
+
+def _beat(job: ProcessingJob, done: threading.Event) -> None:
+    while not done.wait(BEAT_S):
+        try:
+            _held(job).update(lease_until=timezone.now() + LEASE)
+        except DatabaseError:
+            log.exception("job %s: the lease could not be renewed", job.pk)
+        finally:
+            connection.close()
 
 
 def advance(job: ProcessingJob, stage: str, *, now: datetime | None = None) -> None:
@@ -105,7 +138,7 @@ def retry_later(job: ProcessingJob, *, fault: str, now: datetime) -> bool:
     """Give the job back for another try; False when it has had enough. Errors: LostFence."""
     if job.attempts >= MOST_ATTEMPTS:
         return False
-    pause = timedelta(seconds=2**job.attempts)
+    pause = FIRST_PAUSE * 3 ** (job.attempts - 1)
     queued, waiting = ProcessingJob.Status.QUEUED, ProcessingJob.Stage.WAITING
     again_at = now + pause
     _demand(_held(job).update(status=queued, stage=waiting, fault=fault, not_before=again_at, lease_until=None))

@@ -15,7 +15,18 @@ from consultations import calls, realtime
 from consultations.calls import Refused
 from consultations.consents import capture_mode
 from consultations.models import Call, Mode, Participant
-from consultations.protocol import MESSAGES, SNAPSHOT_PARTS, WELCOME_PARTS, Frame, Message, Saying, is_count, is_uuid, text
+from consultations.protocol import (
+    MESSAGES,
+    SNAPSHOT_PARTS,
+    STANDING_PARTS,
+    WELCOME_PARTS,
+    Frame,
+    Message,
+    Saying,
+    is_count,
+    is_uuid,
+    word,
+)
 from consultations.signals import call_changed
 from recordings import capture
 from recordings.models import RecorderLease, Recording, Segment
@@ -50,6 +61,7 @@ def reconsider(call: Call, now: datetime, **_: Any) -> None:
         lease = _grant(call, holder, now)
     if allowed and lease and lease.revoked_at is None:
         _allow(call, lease, allowed, now)
+    transaction.on_commit(lambda: publish_status(call))
     if call.status == Call.Status.ENDED:
         recording = Recording.objects.filter(call=call, status=Recording.Status.CAPTURING).first()
         if recording:
@@ -78,11 +90,11 @@ def _grant(call: Call, holder: Participant, now: datetime) -> RecorderLease:
 
 
 def _revoke(lease: RecorderLease, why: str, call: Call, now: datetime) -> None:
+    """Take the lease back. A line of the call's log says so: it cannot get lost on its way to the recorder."""
     lease.revoked_at, lease.revoked_why = now, why
     lease.save(update_fields=["revoked_at", "revoked_why"])
-    channel, frame = lease.participant.channel, {"t": "rec.revoke", "lease": str(lease.pk), "why": why}
-    transaction.on_commit(lambda: realtime.tell(channel, frame))
-    transaction.on_commit(lambda: publish_status(call))
+    payload = {"lease": str(lease.pk), "why": why, "recording": recording_view(call, now=now)}
+    calls.emit(call, "rec.revoke", payload, now=now)
 
 
 def _allow(call: Call, lease: RecorderLease, allowed: Mode, now: datetime) -> None:
@@ -90,7 +102,7 @@ def _allow(call: Call, lease: RecorderLease, allowed: Mode, now: datetime) -> No
     payload = {"lease": str(lease.pk), "capture": allowed.value}
     last = call.events.filter(kind="rec.allowed", epoch=call.epoch).order_by("-seq").first()
     if last is None or {key: last.payload[key] for key in payload} != payload:
-        payload_with_view = payload | {"recording": recording_view(call)}
+        payload_with_view = payload | {"recording": recording_view(call, now=now)}
         calls.emit(call, "rec.allowed", payload_with_view, now=now)
     channel, frame = lease.participant.channel, lease_frame(call, lease, allowed)
     transaction.on_commit(lambda: realtime.tell(channel, frame))
@@ -106,7 +118,6 @@ def lease_frame(call: Call, lease: RecorderLease, allowed: Mode) -> Frame:
         "chunk_ms": settings.RECORDING_CHUNK_MS,
         "canvas": settings.RECORDING_CANVAS,
         "bitrates": settings.RECORDING_BITRATES,
-        "until": lease.expires_at.isoformat(),
     }
 
 
@@ -124,9 +135,13 @@ def recording_view(call: Call, *, now: datetime | None = None) -> dict[str, Any]
     return {"state": state, "saved_ms": saved, "capture": allowed.value if allowed else None}
 
 
+def status_frame(call: Call) -> Frame:
+    return {"t": "rec.status", "recording": recording_view(call)}
+
+
 def publish_status(call: Call) -> None:
     fresh = Call.objects.get(pk=call.pk)
-    realtime.publish(fresh, {"t": "rec.status", "recording": recording_view(fresh)})
+    realtime.publish(fresh, status_frame(fresh))
 
 
 def _snapshot_part(call: Call) -> Frame:
@@ -138,6 +153,10 @@ def _welcome_part(call: Call, person: Participant) -> Frame:
     if lease is None or allowed is None or lease.sid != person.sid:
         return {}
     return {"lease": lease_frame(call, lease, allowed)}
+
+
+def _standing_part(call: Call, person: Participant) -> list[Frame]:
+    return [status_frame(call), *_welcome_part(call, person).values()]
 
 
 @transaction.atomic
@@ -167,6 +186,7 @@ def _own(say: Saying) -> RecorderLease:
 MESSAGES["rec.beat"] = Message(
     {"lease": is_uuid, "segment": is_uuid, "made?": is_count, "acked?": is_count}, _beat, "admitted"
 )
-MESSAGES["rec.fault"] = Message({"lease": is_uuid, "code": text(64)}, _fault, "admitted")
+MESSAGES["rec.fault"] = Message({"lease": is_uuid, "code": word(64)}, _fault, "admitted", cost=5)
 SNAPSHOT_PARTS.append(_snapshot_part)
 WELCOME_PARTS.append(_welcome_part)
+STANDING_PARTS.append(_standing_part)

@@ -2,7 +2,7 @@
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from hashlib import sha256
 from typing import TypeVar
 from uuid import UUID
@@ -13,13 +13,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from audit.ledger import actor_of
-from recordings import playback, policy, safe
+from audit.ledger import Actor, actor_of
+from recordings import intact, playback, policy
 from recordings.models import Rendition
 from recordings.playback import Opened
 from recordings.ranges import MOST_BYTES, Span, Unsatisfiable, span_of
 from recordings.vault import SeekableReader, StoreUnavailable, VaultError
-
 
 R = TypeVar("R", bound=HttpResponseBase)
 
@@ -52,20 +51,15 @@ async def media(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     status = 206 if span.is_partial else 200
     if request.method == "HEAD":
         return _with_headers(HttpResponse(status=status), opened, tag, headers)
-    return await _streamed(opened, user.pk, span, tag, headers, status)
 
+    def may_go_on() -> bool:
+        key = request.session.session_key
+        is_signed_in = key is not None and request.session.exists(key)
+        return is_signed_in and policy.decide(user, pk).recording is not None
 
-async def _streamed(
-    opened: Opened, user_id: object, span: Span, tag: str, headers: dict[str, str], status: int
-) -> HttpResponseBase:
-    try:
-        reader = await sync_to_async(safe.open_object)(opened.rendition, opened.recording.patient.vault_id)
-    except StoreUnavailable:
+    body = await sync_to_async(_body)(opened, span, actor, may_go_on)
+    if body is None:
         return HttpResponse(status=503, headers={"Retry-After": "5"})
-    except VaultError:
-        return HttpResponse(status=503)
-    await sync_to_async(playback.count_bytes)(opened.viewing, span.stop - span.start)
-    body = _bytes(reader, span, opened)
     return _with_headers(StreamingHttpResponse(body, status=status), opened, tag, headers)
 
 
@@ -84,20 +78,60 @@ def _with_headers(response: R, opened: Opened, tag: str, headers: dict[str, str]
     return response
 
 
-async def _bytes(reader: SeekableReader, span: Span, opened: Opened) -> AsyncIterator[bytes]:
-    """Yield the span piece by piece; read and decrypted in a worker thread, so that other requests go on.
+def _body(opened: Opened, span: Span, actor: Actor, may_go_on: Callable[[], bool]) -> "ReplayBody | None":
+    """Return the bytes to send, or None when not one of them can be given out; then that is in the ledger."""
+    try:
+        reader = intact.open_verified(opened.rendition, opened.recording.patient.vault_id)
+    except StoreUnavailable:
+        return None
+    except VaultError as fault:
+        playback.report_unreadable(opened, fault, actor=actor, now=timezone.now())
+        return None
+    playback.count_bytes(opened.viewing, span.stop - span.start)
+
+    def on_fault(fault: VaultError) -> None:
+        playback.report_unreadable(opened, fault, actor=actor, now=timezone.now())
+
+    return ReplayBody(reader, span, may_go_on=may_go_on, on_fault=on_fault)
+
+
+class ReplayBody:
+    """The span piece by piece; read and decrypted in worker threads, so that other requests go on.
 
     Rights are read again every 2 MiB: somebody who loses them in the middle gets no more than that.
     """
-    pieces, since_check = reader.iter_range(span.start, span.stop), 0
-    try:
-        while piece := await asyncio.to_thread(next, pieces, b""):
-            since_check += len(piece)
-            if since_check > MOST_BYTES:
-                since_check = 0
-                decision = await sync_to_async(policy.decide)(opened.viewing.user, opened.recording.pk)
-                if decision.recording is None:
-                    return
-            yield piece
-    finally:
-        await asyncio.to_thread(reader.close)
+
+    def __init__(
+        self,
+        reader: SeekableReader,
+        span: Span,
+        *,
+        may_go_on: Callable[[], bool],
+        on_fault: Callable[[VaultError], None],
+    ) -> None:
+        self._reader, self._pieces = reader, reader.iter_range(span.start, span.stop)
+        self._may_go_on, self._on_fault = may_go_on, on_fault
+        self._since_check = 0
+
+    def __aiter__(self) -> "ReplayBody":
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            piece = await asyncio.to_thread(next, self._pieces, b"")
+        except VaultError as fault:
+            # Damaged since it was verified: the answer ends short, which no player takes for the end.
+            await sync_to_async(self._on_fault)(fault)
+            raise StopAsyncIteration from fault
+        if self._since_check + len(piece) > MOST_BYTES:
+            self._since_check = 0
+            if not await sync_to_async(self._may_go_on)():
+                raise StopAsyncIteration
+        self._since_check += len(piece)
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    def close(self) -> None:
+        """Called by Django with the response, also when nobody ever read it."""
+        self._reader.close()

@@ -13,9 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from consultations.models import Call, Consultation, Mode, Participant
+from consultations.states import closed_vocabulary
 from patients.models import Clinician, Patient
 
 
+@closed_vocabulary("status")
 class Recording(models.Model):
     class Status(models.TextChoices):
         CAPTURING = "capturing", _("being recorded")
@@ -29,6 +31,8 @@ class Recording(models.Model):
         ERASED = "erased", _("erased")
 
     PLAYABLE = (Status.READY, Status.PARTIAL)
+    # Late chunks of a lost segment are welcome as long as a new replay can still be made of them.
+    TAKES_CHUNKS = (Status.CAPTURING, Status.SEALED, Status.PROCESSING, Status.READY, Status.PARTIAL, Status.FAILED)
     _OUT = frozenset({Status.WITHDRAWN, Status.ERASED})
     TRANSITIONS = {
         Status.CAPTURING: frozenset({Status.SEALED, Status.WITHDRAWN}),
@@ -36,8 +40,9 @@ class Recording(models.Model):
         Status.PROCESSING: frozenset(
             {Status.READY, Status.PARTIAL, Status.QUARANTINED, Status.FAILED, Status.WITHDRAWN}
         ),
-        Status.READY: frozenset({Status.PROCESSING}) | _OUT,
-        Status.PARTIAL: frozenset({Status.PROCESSING}) | _OUT,
+        # A playable recording stays so while a new version is made of late chunks.
+        Status.READY: frozenset({Status.READY, Status.PARTIAL, Status.QUARANTINED}) | _OUT,
+        Status.PARTIAL: frozenset({Status.READY, Status.PARTIAL, Status.QUARANTINED}) | _OUT,
         Status.FAILED: frozenset({Status.PROCESSING}) | _OUT,
         Status.QUARANTINED: frozenset({Status.READY}) | _OUT,
         Status.WITHDRAWN: frozenset({Status.ERASED}),
@@ -76,6 +81,7 @@ class Recording(models.Model):
         return f"recording {self.pk}"
 
 
+@closed_vocabulary("revoked_why")
 class RecorderLease(models.Model):
     """Whose browser may record now. One live lease per recording."""
 
@@ -107,6 +113,7 @@ class RecorderLease(models.Model):
         return f"lease {self.pk}"
 
 
+@closed_vocabulary("status", "mode")
 class Segment(models.Model):
     """One run of the recorder in one captured mode and epoch. Its id is made by the recorder's browser."""
 
@@ -186,6 +193,7 @@ class Chunk(models.Model):
         return f"chunk {self.number} of {self.segment_id}"
 
 
+@closed_vocabulary("kind")
 class Rendition(models.Model):
     """A file made from segments, encrypted in the patient's vault under this row's id."""
 
@@ -214,6 +222,7 @@ class Rendition(models.Model):
         return f"{self.kind} {self.version} of {self.recording_id}"
 
 
+@closed_vocabulary("status", "stage")
 class ProcessingJob(models.Model):
     """The queue: a row per piece of work. A lease says who works on it, the fence which try may still write."""
 

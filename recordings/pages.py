@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Max
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.models import Action, Entry
 from consultations.models import Call
+from recordings import policy
 from recordings.models import ProcessingJob, Recording
 
 Status = Recording.Status
@@ -73,19 +74,25 @@ def audience_text(user: User, recording: Recording) -> str:
 
 
 def accesses(recordings: Iterable[UUID], viewer: User, *, most: int = 20) -> list[dict[str, Any]]:
-    """Return who opened these recordings and how long they watched, newest first. Shape: rows of `_accesses.html`."""
-    entries = list(
-        Entry.objects.filter(object_id__in=list(recordings))
-        .filter(Q(action=Action.OPENED) | Q(action=Action.WATCHED))
-        .order_by("-seq")[: most * 10]
-    )
-    watched: dict[str, int] = {}
-    for entry in entries:
-        if entry.action == Action.WATCHED:
-            watched.setdefault(entry.detail["viewing"], entry.detail["seconds"])
-    opened = [entry for entry in entries if entry.action == Action.OPENED][:most]
-    people = User.objects.select_related("clinician").in_bulk([entry.actor for entry in opened if entry.actor])
-    return [_access(entry, people.get(entry.actor), viewer, watched) for entry in opened]
+    """Return who opened these recordings and how long they watched, newest first. Shape: rows of `_accesses.html`.
+
+    Assumes that the viewer may play them. Everybody's last opening is among them, however often others came.
+    """
+    opened = Entry.objects.filter(object_id__in=list(recordings), action=Action.OPENED)
+    newest = opened.order_by("-seq").values_list("seq", flat=True)[:most]
+    last_of_each = opened.order_by().values("actor").annotate(last=Max("seq")).values_list("last", flat=True)
+    entries = list(Entry.objects.filter(seq__in={*newest, *last_of_each}).order_by("-seq"))
+    people = User.objects.select_related("clinician").in_bulk([entry.actor for entry in entries if entry.actor])
+    watched = _seconds_of(entries)
+    return [_access(entry, people.get(entry.actor), viewer, watched) for entry in entries]
+
+
+def _seconds_of(openings: list[Entry]) -> dict[str, int]:
+    """Return the seconds watched so far by viewing; each line of the ledger repeats its viewing's total."""
+    viewings = [entry.detail["viewing"] for entry in openings if "viewing" in entry.detail]
+    recordings = {entry.object_id for entry in openings}
+    lines = Entry.objects.filter(object_id__in=recordings, action=Action.WATCHED, detail__viewing__in=viewings)
+    return {entry.detail["viewing"]: entry.detail["seconds"] for entry in lines.order_by("seq")}
 
 
 def _access(entry: Entry, person: User | None, viewer: User, watched: dict[str, int]) -> dict[str, Any]:
@@ -108,24 +115,28 @@ def spoken(seconds: int) -> str:
 
 WAITING = (Status.CAPTURING, Status.SEALED, Status.PROCESSING)
 STAGES = list(ProcessingJob.Stage)
+NOTHING = {"state": "none", "stage_text": "", "percent": 0, "waiting": False, "replay_url": ""}
 
 
 def status_of(user: User, consultation_id: UUID) -> dict[str, Any]:
-    """Shape: `status` of `consultations/_recording_status.html`."""
-    recording = Recording.objects.filter(consultation=consultation_id).order_by("-created_at").first()
+    """Shape: `status` of `consultations/_recording_status.html`. For those who could never play it there is nothing."""
+    recording = policy.basis_for(user).filter(consultation=consultation_id).order_by("-created_at").first()
     if recording is None:
         live = Call.objects.filter(consultation=consultation_id, status=Call.Status.LIVE).exists()
-        return {"state": "none", "stage_text": "", "percent": 0, "waiting": live, "replay_url": ""}
-    stage, percent = _("Saving the last seconds"), 5
-    if recording.status in (Status.SEALED, Status.PROCESSING):
-        job = recording.jobs.order_by("-created_at").first()
-        step = STAGES.index(ProcessingJob.Stage(job.stage)) if job else 0
-        stage, percent = str(STAGES[step].label), 10 + round(85 * step / (len(STAGES) - 1))
-    is_playable = recording.status in Recording.PLAYABLE
-    return {
-        "state": recording.status,
-        "stage_text": "" if is_playable else stage,
-        "percent": 100 if is_playable else percent,
-        "waiting": recording.status in WAITING,
-        "replay_url": reverse("recordings:detail", args=[recording.pk]) if is_playable else "",
-    }
+        return {**NOTHING, "waiting": live}
+    if recording.status in Recording.PLAYABLE:
+        if not policy.playable_by(user).filter(pk=recording.pk).exists():
+            return NOTHING
+        replay_url = reverse("recordings:detail", args=[recording.pk])
+        return {**NOTHING, "state": recording.status, "percent": 100, "replay_url": replay_url}
+    stage, percent = _stage_of(recording)
+    is_waiting = recording.status in WAITING
+    return {**NOTHING, "state": recording.status, "stage_text": stage, "percent": percent, "waiting": is_waiting}
+
+
+def _stage_of(recording: Recording) -> tuple[str, int]:
+    if recording.status not in (Status.SEALED, Status.PROCESSING):
+        return _("Saving the last seconds"), 5
+    job = recording.jobs.order_by("-created_at").first()
+    step = STAGES.index(ProcessingJob.Stage(job.stage)) if job else 0
+    return str(STAGES[step].label), 10 + round(85 * step / (len(STAGES) - 1))

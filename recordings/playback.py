@@ -1,11 +1,13 @@
 """Opening a replay: decide, write the ledger, then – and only then – a reader."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import F
+from django.db import transaction
+from django.db.models import F, QuerySet
 from django.http import Http404
 
 from accounts.models import User
@@ -15,6 +17,10 @@ from recordings import policy
 from recordings.models import PlaybackSession, Recording, Rendition
 
 ONE_VIEWING = timedelta(minutes=30)
+# A player plays at most twice as fast as life, and may report half a minute played before the viewing began anew.
+FASTEST = 2
+REPORTED_LATE_S = 30
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ def recording_or_404(user: User, recording_id: UUID, *, actor: ledger.Actor, now
     """
     decision = policy.decide(user, recording_id)
     if decision.recording is None:
+        if decision.is_suspicious:
+            log.error("the two keys of recording %s disagree: %s", recording_id, decision.reason)
         line = ledger.Line(Action.REFUSED, "recording", recording_id, decision.patient, reason=decision.reason)
         ledger.append(actor, line, now=now)
         raise Http404
@@ -52,9 +60,20 @@ def open_replay(user: User, recording_id: UUID, *, actor: ledger.Actor, now: dat
 def _viewing(user: User, recording: Recording, actor: ledger.Actor, now: datetime) -> PlaybackSession:
     """Return the viewing this request belongs to: one per person, session and half hour of quiet."""
     viewings = PlaybackSession.objects.filter(recording=recording, user=user, session_hash=actor.session_hash)
-    viewing = viewings.filter(seen_at__gt=now - ONE_VIEWING).order_by("-seen_at").first()
-    if viewing is not None:
-        PlaybackSession.objects.filter(pk=viewing.pk).update(seen_at=now)
+    current = viewings.filter(seen_at__gt=now - ONE_VIEWING).order_by("-seen_at")
+    viewing = current.first() or _begin(user, recording, actor, now, current)
+    PlaybackSession.objects.filter(pk=viewing.pk).update(seen_at=now)
+    return viewing
+
+
+@transaction.atomic
+def _begin(
+    user: User, recording: Recording, actor: ledger.Actor, now: datetime, current: QuerySet[PlaybackSession]
+) -> PlaybackSession:
+    """Write the ledger's line and the viewing, both or neither."""
+    # RACE: a player asks for several ranges at once; together they are one viewing and one line.
+    Recording.objects.select_for_update(no_key=True).get(pk=recording.pk)
+    if viewing := current.all().first():
         return viewing
     viewing = PlaybackSession(
         recording=recording,
@@ -64,10 +83,10 @@ def _viewing(user: User, recording: Recording, actor: ledger.Actor, now: datetim
         opened_at=now,
         seen_at=now,
     )
-    line = ledger.Line(
-        Action.OPENED, "recording", recording.pk, recording.patient_id, detail={"viewing": str(viewing.pk)}
+    detail = {"viewing": str(viewing.pk)}
+    ledger.append(
+        actor, ledger.Line(Action.OPENED, "recording", recording.pk, recording.patient_id, detail=detail), now=now
     )
-    ledger.append(actor, line, now=now)
     viewing.save(force_insert=True)
     return viewing
 
@@ -78,18 +97,33 @@ def count_bytes(viewing: PlaybackSession, byte_length: int) -> None:
     )
 
 
-def count_seconds(
-    user: User, recording_id: UUID, seconds: int, *, actor: ledger.Actor, now: datetime
-) -> None:
-    """Add seconds somebody really watched and append the viewing's totals. Errors: Http404, LedgerUnavailable."""
+def count_seconds(user: User, recording_id: UUID, seconds: int, *, actor: ledger.Actor, now: datetime) -> None:
+    """Add seconds somebody says they watched, as far as there was time for them; append the totals if they grew.
+
+    Errors: Http404, LedgerUnavailable.
+    """
     recording = recording_or_404(user, recording_id, actor=actor, now=now)
+    if not seconds:
+        return
     viewing = _viewing(user, recording, actor, now)
-    PlaybackSession.objects.filter(pk=viewing.pk).update(seconds_watched=F("seconds_watched") + seconds)
-    viewing.refresh_from_db()
-    detail = {"viewing": str(viewing.pk), "seconds": viewing.seconds_watched, "bytes": viewing.bytes_served}
-    ledger.append(
-        actor, ledger.Line(Action.WATCHED, "recording", recording.pk, recording.patient_id, detail=detail), now=now
-    )
+    with transaction.atomic():
+        viewing = PlaybackSession.objects.select_for_update(of=("self",)).get(pk=viewing.pk)
+        elapsed_s = (now - viewing.opened_at).total_seconds()
+        total = min(viewing.seconds_watched + seconds, round(FASTEST * elapsed_s) + REPORTED_LATE_S)
+        if total <= viewing.seconds_watched:
+            return
+        PlaybackSession.objects.filter(pk=viewing.pk).update(seconds_watched=total)
+        detail = {"viewing": str(viewing.pk), "seconds": total, "bytes": viewing.bytes_served}
+        line = ledger.Line(Action.WATCHED, "recording", recording.pk, recording.patient_id, detail=detail)
+        ledger.append(actor, line, now=now)
+
+
+def report_unreadable(opened: Opened, fault: Exception, *, actor: ledger.Actor, now: datetime) -> None:
+    """Say that a stored replay could not be given out as it was recorded. Errors: LedgerUnavailable."""
+    reason = f"replay_{type(fault).__name__.lower()}"
+    log.error("the replay of recording %s cannot be read: %s", opened.recording.pk, reason)
+    line = ledger.Line(Action.REFUSED, "recording", opened.recording.pk, opened.recording.patient_id, reason=reason)
+    ledger.append(actor, line, now=now)
 
 
 def record_listing(recordings: Sequence[Recording], *, actor: ledger.Actor, now: datetime) -> None:

@@ -1,7 +1,8 @@
 """Who may play a recording: two keys that know nothing of each other, plus state and consent.
 
-`granted_to` reads guardian's grants, `basis_for` the relationships. Lists intersect them; `decide` asks both for one recording and
-compares, because a disagreement that nothing explains means that one of them is wrong. The only place of this app that touches guardian.
+`granted_to` reads guardian's grants, `basis_for` the relationships. Lists intersect them; `decide` asks both for one
+recording and compares, because a disagreement that nothing explains means that one of them is wrong. The only place of
+this app that touches guardian.
 """
 
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ class Decision:
 
 def decide(user: User, recording_id: UUID) -> Decision:
     """Decide about one recording with each key asked separately. Queries: at most four."""
-    recording = Recording.objects.select_related("patient", "consultation__clinician__user").filter(pk=recording_id).first()
+    related = Recording.objects.select_related("patient", "consultation", "clinician__user")
+    recording = related.filter(pk=recording_id).first()
     if recording is None:
         return Decision(None, "unknown")
     granted = granted_to(user).filter(pk=recording_id).exists()

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 MOST_BYTES = 2 * 1024 * 1024
-_ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+# No file has a length of more than 18 digits; int() refuses thousands of them with an error.
+_ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.IGNORECASE | re.ASCII)
 
 
 class Unsatisfiable(Exception):
@@ -25,17 +26,19 @@ def span_of(header: str | None, length: int) -> Span:
 
     Errors: Unsatisfiable.
     """
+    whole = Span(0, length, is_partial=False)
     match = _ONE_RANGE.fullmatch(header.strip()) if header else None
-    if match is None or match.group(0) == "bytes=-":
-        return Span(0, length, is_partial=False)  # §14.2: what we do not understand, we ignore
+    if match is None:
+        return whole  # §14.2: what we do not understand, we ignore
     first, last = match.groups()
-    if not first:
-        wanted = min(int(last), length)
-        start, stop = length - wanted, length
-    else:
+    if first:
         start, stop = int(first), min(int(last) + 1, length) if last else length
         if last and int(last) < start:
-            return Span(0, length, is_partial=False)
-    if start >= length or start == stop:
+            return whole
+    elif last:
+        start, stop = max(0, length - int(last)), length
+    else:
+        return whole
+    if start >= stop:
         raise Unsatisfiable
     return Span(start, min(stop, start + MOST_BYTES), is_partial=True)

@@ -3,6 +3,7 @@
 The vault package knows no settings and no tables; this module joins it to both.
 """
 
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -47,11 +48,14 @@ def prepare_master_key() -> None:
 
 
 def active_keyset(patient: Patient) -> PatientKeyset:
-    """Return the keyset new objects are written with, made when the patient has none yet."""
+    """Return the keyset new objects are written with, made when the patient never had one. Errors: KeyRefused."""
     with transaction.atomic():
         # RACE: two first chunks at once; the patient's row lets one of them make the key.
         Patient.objects.select_for_update().get(pk=patient.pk)
         key = PatientKey.objects.filter(patient=patient, retired_at=None).first()
+        if key is None and PatientKey.objects.filter(patient=patient).exists():
+            # SECURITY: somebody erased gets no new key by the way.
+            raise KeyRefused
         if key is None:
             key = PatientKey.objects.create(
                 patient=patient,
@@ -75,6 +79,11 @@ def _unwrapped(key: PatientKey) -> PatientKeyset:
         vault().forget(key.patient_id)
         raise KeyRefused
     return vault().keyset(key.patient_id, key.version, key.wrapped_keyset)
+
+
+def sweep_storage(*, older_than: timedelta) -> int:
+    """Remove beginnings of objects whose writers were killed; return how many."""
+    return FileStore(settings.STORAGE_DIR).sweep(older_than.total_seconds())
 
 
 def identity_of(row: Chunk | Rendition) -> ObjectIdentity:

@@ -1,12 +1,16 @@
 """Background work on recordings. A task carries one id; everything else is read from the database."""
 
+from contextlib import suppress
+from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
 from django.dispatch import receiver
 from django.utils import timezone
 
-from recordings import jobs, pipeline, upkeep
+from recordings import jobs, pipeline, safe, upkeep
+
+A_DAY = timedelta(days=1)
 
 
 @shared_task(name="recordings.process", soft_time_limit=3600, time_limit=3660)
@@ -24,10 +28,14 @@ def sweep() -> None:
         process_recording.delay(str(job_id))
 
 
+@shared_task(name="recordings.tidy", soft_time_limit=600, time_limit=660)
+def tidy() -> None:
+    """Remove what writers left that were killed in the middle. Idempotent because only old beginnings of files go."""
+    safe.sweep_storage(older_than=A_DAY)
+
+
 @receiver(jobs.job_queued)
 def ring(job_id: UUID, **_: object) -> None:
     """Ring the workers; a doorbell that does not work is no loss, the sweep finds the row."""
-    try:
+    with suppress(OSError, process_recording.OperationalError):
         process_recording.delay(str(job_id))
-    except (OSError, process_recording.OperationalError):
-        pass

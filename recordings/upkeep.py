@@ -1,13 +1,16 @@
-"""What time does to recordings: silent segments are given up, ended calls sealed."""
+"""What time does to recordings: silent segments are given up, ended calls sealed, late chunks made use of."""
 
 from datetime import datetime, timedelta
+
+from django.db.models import F, OuterRef, Q, Subquery
 
 from consultations.models import Call
 from consultations.states import StaleTransition, move
 from recordings import capture, jobs
-from recordings.models import Recording, Segment
+from recordings.models import ProcessingJob, Recording, Segment
 
 SILENT_AFTER = timedelta(minutes=10)
+FINISHED = (*Recording.PLAYABLE, Recording.Status.FAILED)
 
 
 def sweep(*, now: datetime) -> None:
@@ -19,11 +22,9 @@ def sweep(*, now: datetime) -> None:
     )
     for segment in silent.select_related("recording__call"):
         give_up(segment)
-    ended = Recording.objects.filter(status=Recording.Status.CAPTURING, call__status=Call.Status.ENDED)
-    for recording in ended.select_related("call"):
+    for recording in Recording.objects.filter(status=Recording.Status.CAPTURING, call__status=Call.Status.ENDED):
         capture.seal_if_whole(recording, now=now)
-    late = Segment.objects.filter(status=Segment.Status.COMPLETE, recording__status__in=Recording.PLAYABLE)
-    for recording in Recording.objects.filter(pk__in=late.values("recording")):
+    for recording in with_late_chunks(now):
         jobs.enqueue(recording, now=now)
 
 
@@ -33,3 +34,13 @@ def give_up(segment: Segment) -> None:
         move(segment, Segment.Status.ABANDONED, transitions=Segment.TRANSITIONS, close_reason="silent")
     except StaleTransition:
         return
+
+
+def with_late_chunks(now: datetime) -> list[Recording]:
+    """Return finished recordings of which more arrived after their last job: whole, or all there will be."""
+    newest = ProcessingJob.objects.filter(recording=OuterRef("recording")).order_by("-created_at")
+    late = Segment.objects.filter(
+        Q(status=Segment.Status.COMPLETE) | Q(status=Segment.Status.ABANDONED, beat_at__lt=now - SILENT_AFTER),
+        recording__status__in=FINISHED,
+    ).annotate(last_job_at=Subquery(newest.values("created_at")[:1]))
+    return list(Recording.objects.filter(pk__in=late.filter(beat_at__gt=F("last_job_at")).values("recording")))

@@ -53,12 +53,11 @@ def watched(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Take the seconds the player really played: `{"seconds": n, "final": bool}`."""
     try:
         seconds = json.loads(request.body)["seconds"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return HttpResponseBadRequest()
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 <= seconds <= MOST_SECONDS_AT_ONCE:
         return HttpResponseBadRequest()
-    if seconds:
-        playback.count_seconds(request.user, pk, seconds, actor=actor_of(request), now=timezone.now())
+    playback.count_seconds(request.user, pk, seconds, actor=actor_of(request), now=timezone.now())
     return HttpResponse(status=204)
 
 

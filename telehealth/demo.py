@@ -256,6 +256,9 @@ class VisitInThePast:
         for place in (self.patient, self.clinician):
             place.refresh_from_db()
             presence.drop(place, sid=place.sid, channel=place.channel, now=self.now, leaves=True)
+        self._process()
+
+    def _process(self) -> None:
         for job in ProcessingJob.objects.filter(recording__call=self.call.pk, status=ProcessingJob.Status.QUEUED):
             pipeline.process(job.pk, now=self.now)
 

@@ -132,6 +132,7 @@ LANGUAGES = [("en-gb", "English")]
 TIME_ZONE = "UTC"
 DEFAULT_PERSON_TIME_ZONE = environment.os.environ.get("DEFAULT_PERSON_TIME_ZONE", "Europe/London")
 USE_TZ = True
+FORMAT_MODULE_PATH = ["telehealth.formats"]
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"

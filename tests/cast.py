@@ -1,6 +1,7 @@
 """Who plays in the tests: two worlds side by side, and those who belong to neither.
 
-Each world has a patient, the clinician of the consultation and a colleague who also cares for the patient but was not in it.
+Each world has a patient, the clinician of the consultation, and a colleague who also cares for
+the patient but was not in it.
 """
 
 import uuid
@@ -92,7 +93,9 @@ def make_world(patient_name: str, clinician_name: str, colleague_name: str, now:
     colleague = make_clinician(colleague_name)
     begin_care(patient, colleague, why="covers for the clinician", now=now - A_WEEK)
     starts_at = now - A_WEEK
-    held = book(patient, clinician, starts_at=starts_at, ends_at=starts_at + FIFTEEN, reason="First visit", now=starts_at)
+    held = book(
+        patient, clinician, starts_at=starts_at, ends_at=starts_at + FIFTEEN, reason="First visit", now=starts_at
+    )
     planned = book(patient, clinician, starts_at=now, ends_at=now + FIFTEEN, reason="Review", now=now)
     call = make_ended_call(held)
     canary = f"only {patient_name} may have this {uuid.uuid4().hex}".encode()
@@ -116,7 +119,8 @@ def make_ready_recording(call: Call, content: bytes) -> tuple[Recording, Renditi
     """Make a ready recording whose replay really lies in the patient's vault; grant both people of the call."""
     recording = Recording.objects.create(
         call=call, consultation=call.consultation, patient=call.patient, clinician=call.clinician,
-        status=Recording.Status.READY, started_at=call.opened_at, created_at=call.opened_at, duration_ms=HALF_A_MINUTE_MS,
+        status=Recording.Status.READY, started_at=call.opened_at, created_at=call.opened_at,
+        duration_ms=HALF_A_MINUTE_MS,
         timeline=[{"kind": "audio", "from_ms": 0, "to_ms": HALF_A_MINUTE_MS}],
     )  # fmt: skip
     keyset = safe.active_keyset(call.patient)

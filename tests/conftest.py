@@ -1,4 +1,7 @@
-"""The rig: a data directory of its own, settings that need no build step, and tables that can be emptied in spite of their guards."""
+"""The rig: a data directory of its own, settings that need no build step, tables that can be emptied.
+
+Everything here runs before or around the tests; who plays in them is in tests/cast.py.
+"""
 
 import atexit
 import os
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import django
 import pytest
+from asgiref.sync import SyncToAsync
 from django.conf import settings
 
 if settings.configured:
@@ -93,6 +97,13 @@ def django_db_modify_db_settings() -> None:
             database.setdefault("TEST", {})["NAME"] = str(DATA_DIR / "test.sqlite3")
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """Close what async tests left open: their database work runs in a thread that nothing else would tidy up."""
+    yield
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def guards_are_lifted_for_emptying() -> Iterator[None]:
     """Let `django_db(transaction=True)` empty the tables after itself: append-only ones refuse it otherwise."""
@@ -117,7 +128,7 @@ def cast(db: None) -> Cast:
 
 @pytest.fixture
 def work_at_once() -> Iterator[None]:
-    """Run Celery's tasks where they are rung. Without this they stay in the broker's folder, where nobody reads them."""
+    """Run Celery's tasks where they are rung. Without this they stay in the broker's folder, unread."""
     celery.conf.task_always_eager, before = True, celery.conf.task_always_eager
     yield
     celery.conf.task_always_eager = before

@@ -1,7 +1,7 @@
-"""Private PostgreSQL and Redis for tests: started on this machine, on their own, and always stopped again.
+"""Private PostgreSQL and Redis for tests: started on this machine and always stopped again.
 
-`python -m tests.services postgres -- COMMAND…` runs a command with DATABASE_URL set; `redis` sets REDIS_URL; both can be named.
-Ends only the processes it started. Knows nothing of Django.
+`python -m tests.services postgres -- COMMAND…` runs a command with DATABASE_URL set; `redis` sets
+REDIS_URL; both can be named. Ends only the processes it started. Knows nothing of Django.
 """
 
 import os
@@ -13,10 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 from urllib.parse import quote
 
 START_WITHIN_S = 30.0
@@ -55,35 +56,37 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _account() -> pwd.struct_passwd:
-    """Return who the server runs as: PostgreSQL refuses root."""
+def _as_somebody() -> dict[str, Any]:
+    """Return who a server runs as, in Popen's words: PostgreSQL refuses root."""
     if os.geteuid() != 0:
-        return pwd.getpwuid(os.geteuid())
+        return {}
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
-    return next(names[name] for name in UNPRIVILEGED if name in names)
+    account = next(names[name] for name in UNPRIVILEGED if name in names)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
 @contextmanager
-def _directory(owner: pwd.struct_passwd) -> Iterator[Path]:
+def _directory() -> Iterator[Path]:
+    owner = _as_somebody()
     # Not under TMPDIR: the path of a unix socket has room for about 100 characters only.
-    path = Path(tempfile.mkdtemp(prefix="portal-test-", dir="/tmp"))  # noqa: S108  made with mode 0700
+    path = Path(tempfile.mkdtemp(prefix="portal-test-", dir="/tmp"))
     try:
-        if os.geteuid() == 0:
-            os.chown(path, owner.pw_uid, owner.pw_gid)
+        if owner:
+            os.chown(path, owner["user"], owner["group"])
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
-def _running(command: Sequence[str], *, log: Path, stop_by: int, account: pwd.struct_passwd | None) -> Iterator[Callable[[], None]]:
+def _running(command: list[str], *, log: Path, stop_by: int) -> Iterator[Callable[[], None]]:
     """Run a server for the block; yield a function that raises if it has ended by itself."""
-    as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account and os.geteuid() == 0 else {}
     with log.open("wb") as output:
         # A session of its own: Ctrl-C in the terminal reaches the tests, which then stop it in order.
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True, **as_user
-        )
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
+            start_new_session=True, **_as_somebody(),
+        )  # fmt: skip
 
     def demand_alive() -> None:
         if process.poll() is not None:
@@ -112,23 +115,23 @@ def _wait(is_ready: Callable[[], bool], demand_alive: Callable[[], None]) -> Non
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """Run a new, empty cluster for the block; yield its DATABASE_URL. Reached by a unix socket only: no port, no clash."""
-    account = _account()
-    with _directory(account) as directory:
+    """Run a new, empty cluster for the block; yield its DATABASE_URL.
+
+    Reached by a unix socket only: no port, no clash.
+    """
+    with _directory() as directory:
         cluster, sockets = directory / "cluster", directory
-        as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
         initdb = [program("initdb"), "-D", str(cluster), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
         subprocess.run(
             [*initdb, "--locale", "C.UTF-8", "--no-sync", "--no-instructions"],
-            check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", **as_user,
+            check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", **_as_somebody(),
         )  # fmt: skip
         options = {**POSTGRES_OPTIONS, "unix_socket_directories": str(sockets)}
         command = [program("postgres"), "-D", str(cluster)]
         command += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        with _running(command, log=directory / "log", stop_by=signal.SIGINT, account=account) as demand_alive:
+        with _running(command, log=directory / "log", stop_by=signal.SIGINT) as demand_alive:
             ask = [program("psql"), "-qAt", "-h", str(sockets), "-U", "postgres", "-d", "postgres", "-c"]
-            quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            _wait(lambda: subprocess.run([*ask, "SELECT 1"], **quiet).returncode == 0, demand_alive)  # type: ignore[call-overload]
+            _wait(lambda: _succeeds([*ask, "SELECT 1"]), demand_alive)
             subprocess.run([*ask, "CREATE DATABASE portal"], check=True, stdin=subprocess.DEVNULL)
             yield f"postgresql://postgres@{quote(str(sockets), safe='')}/portal"
 
@@ -136,13 +139,18 @@ def postgres() -> Iterator[str]:
 @contextmanager
 def redis() -> Iterator[str]:
     """Run an empty Redis that keeps nothing on disk for the block; yield its REDIS_URL."""
-    account, port = _account(), free_port()
-    with _directory(account) as directory:
+    port = free_port()
+    with _directory() as directory:
         command = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory)]
         command += ["--save", "", "--appendonly", "no"]
-        with _running(command, log=directory / "log", stop_by=signal.SIGTERM, account=account) as demand_alive:
+        with _running(command, log=directory / "log", stop_by=signal.SIGTERM) as demand_alive:
             _wait(lambda: _answers(port), demand_alive)
             yield f"redis://127.0.0.1:{port}/0"
+
+
+def _succeeds(command: list[str]) -> bool:
+    nothing = subprocess.DEVNULL
+    return subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing).returncode == 0
 
 
 def _answers(port: int) -> bool:

@@ -25,6 +25,8 @@ LONGER_FILES: dict[str, str] = {
 }
 LONGER_FUNCTIONS: dict[str, str] = {}
 LONGER_SCRIPTS: dict[str, str] = {}
+# Places that may take whatever comes, as `file:function`.
+LAST_RESORTS: dict[str, str] = {}
 BANNED_FILES = {"utils.py", "helpers.py", "common.py", "util.py", "misc.py", "utils.js", "helpers.js", "common.js"}
 
 
@@ -153,7 +155,9 @@ def functions() -> Iterator[tuple[str, int]]:
 
 
 def test_functions_stay_small() -> None:
-    assert {f"{name}: {n} lines" for name, n in functions() if n > FUNCTION_LINES and name not in LONGER_FUNCTIONS} == set()
+    assert {
+        f"{name}: {n} lines" for name, n in functions() if n > FUNCTION_LINES and name not in LONGER_FUNCTIONS
+    } == set()
 
 
 def test_an_exception_that_is_no_longer_needed_is_struck_from_the_list() -> None:
@@ -170,20 +174,28 @@ def test_no_file_has_a_name_that_says_nothing() -> None:
     assert {name_of(path) for path in files if path.name in BANNED_FILES} == set()
 
 
-def broad_handlers(path: Path) -> Iterator[int]:
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.ExceptHandler):
+def broad_handlers(path: Path) -> Iterator[str]:
+    """Yield `file:function` of what catches everything and goes on."""
+    for function in ast.walk(tree_of(path)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for node in ast.walk(function):
+            if not isinstance(node, ast.ExceptHandler):
+                continue
             caught = ast.walk(node.type) if node.type else []
             names = {part.id for part in caught if isinstance(part, ast.Name)}
-            if node.type is None or names & {"Exception", "BaseException"}:
-                yield node.lineno
+            is_passed_on = isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None
+            if (node.type is None or names & {"Exception", "BaseException"}) and not is_passed_on:
+                yield f"{name_of(path)}:{function.name}"
 
 
-def test_no_error_is_caught_without_a_name() -> None:
-    wrong = {f"{name_of(path)}:{line}" for path in python_files(*APPS, "tests") for line in broad_handlers(path)}
-    assert wrong == set()
+def test_no_error_is_swallowed_without_a_name() -> None:
+    """Tidying up and passing on whatever came is fine."""
+    found = {place for path in python_files(*APPS, "tests") for place in broad_handlers(path)}
+    assert found == set(LAST_RESORTS)
 
 
+MARKED_SAFE = {"templates/_field.html": "a field's help text is ours; Django writes password rules as a list"}
 INLINE = {
     "an inline script": re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*type=\"application/json\")[^>]*>", re.I),
     "an inline style sheet": re.compile(r"<style\b", re.I),
@@ -201,6 +213,7 @@ def test_templates_hold_nothing_that_the_content_policy_would_have_to_allow(what
         for path in templates()
         for text in [path.read_text()]
         for match in INLINE[what].finditer(text)
+        if not (what == "markup that is marked safe" and name_of(path) in MARKED_SAFE)
     }
     assert wrong == set()
 
@@ -213,7 +226,7 @@ IMPORT = re.compile(
 
 
 def test_imports_in_scripts_end_with_a_semicolon() -> None:
-    """Django's hashed names are written only into imports that end with one; the others would miss the cache for ever."""
+    """Django writes hashed names only into imports that end with one; the others would stay stale."""
     wrong = {
         f"{name_of(path)}:{text.count(chr(10), 0, match.start()) + 1}"
         for path in scripts()
@@ -225,7 +238,9 @@ def test_imports_in_scripts_end_with_a_semicolon() -> None:
 
 
 def test_scripts_open_no_dialogs_and_write_no_markup() -> None:
-    banned = re.compile(r"\b(alert|confirm|prompt)\(|\.innerHTML\b|\.outerHTML\b|insertAdjacentHTML|document\.write|\beval\(")
+    banned = re.compile(
+        r"\b(alert|confirm|prompt)\(|\.innerHTML\b|\.outerHTML\b|insertAdjacentHTML|document\.write|\beval\("
+    )
     own = [path for path in scripts() if path.is_relative_to(ROOT / "static")]
     assert {f"{name_of(path)}: {match[0]}" for path in own for match in banned.finditer(path.read_text())} == set()
 
@@ -233,14 +248,15 @@ def test_scripts_open_no_dialogs_and_write_no_markup() -> None:
 def test_the_search_for_imports_sees_what_it_should() -> None:
     """The tests above pass for nothing if the patterns match nothing."""
     assert len(python_files(*APPS)) > 50 and len(scripts()) > 30 and len(templates()) > 20
-    texts = {path: path.read_text() for path in scripts()}
-    statements = sum(len(re.findall(r"^(?:import|export)\b.*?from\b", text, re.M | re.S)) > 0 for text in texts.values())
-    assert sum(1 for text in texts.values() if IMPORT.search(text)) >= statements - 2
+    text = "\n".join(path.read_text() for path in scripts())
+    statements = re.findall(r"^(?:import|export)\b[^;]*?(?:\bfrom\s*|\bimport\s*)['\"]", text, re.M)
+    assert len(statements) > 100 and len(IMPORT.findall(text)) >= len(statements)
     for line in ("import a from './a.js'", "import './a.js'", 'import * as a from "./a.js"', "export * from './a.js'",
                  "import {\n  a,\n  b as c,\n} from './a.js'", "export { a } from './a.js'"):  # fmt: skip
-        assert not IMPORT.search(line)["end"].endswith(";")  # type: ignore[index]
-        assert IMPORT.search(line + ";")["end"] == ";"  # type: ignore[index]
-    for what, tag in (("an inline script", "<script>"), ("a style attribute", '<p class="a" style="color:red">'),
-                      ("an event handler", '<a href="#" onclick="x()">'), ("an inline style sheet", "<style>")):  # fmt: skip
-        assert INLINE[what].search(tag)
+        assert not IMPORT.search(line)["end"].endswith(";")
+        assert IMPORT.search(line + ";")["end"] == ";"
+    assert INLINE["an inline script"].search("<script>")
+    assert INLINE["an inline style sheet"].search("<style>")
+    assert INLINE["a style attribute"].search('<p class="a" style="color:red">')
+    assert INLINE["an event handler"].search('<a href="#" onclick="x()">')
     assert not INLINE["an inline script"].search('<script type="module" src="/a.js"></script>')

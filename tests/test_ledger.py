@@ -1,4 +1,4 @@
-"""The ledger: every way of tampering is found at its first bad row, writers make no fork, and without it nothing is shown."""
+"""The ledger: tampering is found at its first bad row, writers make no fork, without it nothing is shown."""
 
 import hashlib
 import json
@@ -48,7 +48,7 @@ def test_an_empty_ledger_holds() -> None:
 
 
 def test_lines_appended_together_stand_together_or_not_at_all() -> None:
-    good, impossible = Line(Action.LISTED), Line("danced")  # type: ignore[arg-type]
+    good, impossible = Line(Action.LISTED), Line("danced")
     with pytest.raises(ledger.LedgerUnavailable):
         ledger.append(ledger.PORTAL, good, impossible)
     assert not Entry.objects.exists()

@@ -211,7 +211,7 @@ def test_a_standing_row_keeps_its_parent_and_owners(child: Child, sides: Sides) 
     for column in (child.parent[1], *child.owners, *child.fixed):
         theirs = strange(child, column, sides)
         if theirs == row_of(own)[column]:
-            theirs = {"role": "guest", "scope": "audio", "given_at": sides.ada["Consultation"].ends_at}[column]  # type: ignore[attr-defined]
+            theirs = {"role": "guest", "scope": "audio", "given_at": sides.ada["Consultation"].ends_at}[column]
         with refused("passport|append-only"):
             change(own, **{column: theirs})
     assert row_of(type(own).objects.get(pk=own.pk)) == row_of(own)
@@ -242,12 +242,11 @@ def test_on_postgresql_the_composite_key_refuses_by_itself_what_the_trigger_woul
     child: Child, owner: str, sides: Sides
 ) -> None:
     table = child.model._meta.db_table
-    trigger = f"{table}_same_owner_as_{child.parent[1].removesuffix('_id')}"
     row = copy_of(child, sides)
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute(f"DROP TRIGGER {trigger} ON {table}")
-    with refused(f"{trigger}_fk", IntegrityError):
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    with refused(rf"{table}_same_owner_as_\w+_fk", IntegrityError):
         insert(child.model, row | {owner: strange(child, owner, sides)})
     insert(child.model, row)
 
@@ -320,7 +319,7 @@ def test_a_migration_that_remakes_a_table_gets_its_guards_back(sides: Sides) -> 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("model", [Consultation, Participant, Call, Recording, RecorderLease, Segment])
 def test_a_table_that_others_guards_look_at_can_be_remade_by_a_migration(model: type[models.Model]) -> None:
-    """SQLite refuses to rename a table while a trigger of another one names it: the next schema change would not run."""
+    """SQLite renames no table while a trigger of another one names a missing one: `migrate` would not run."""
     models.signals.pre_migrate.send(
         sender=apps.get_app_config(model._meta.app_label), app_config=apps.get_app_config(model._meta.app_label),
         verbosity=0, interactive=False, using="default", plan=[], apps=apps,
@@ -483,7 +482,7 @@ def two_live_calls(sides: Sides) -> None:
 
 
 def patient_of(sides: Sides) -> Patient:
-    return sides.ada["Consultation"].patient  # type: ignore[attr-defined, no-any-return]
+    return sides.ada["Consultation"].patient
 
 
 def second_account(sides: Sides) -> None:
@@ -531,7 +530,8 @@ VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "one_active_key_per_patient": another_key(version=2),
     "destroyed_key_has_no_keyset": another_key(version=2, **RETIRED, destroyed_at=RETIRED["retired_at"]),
     "consultation_ends_after_it_starts": lambda sides: change(
-        sides.ada["Consultation"], ends_at=sides.ada["Consultation"].starts_at  # type: ignore[attr-defined]
+        sides.ada["Consultation"],
+        ends_at=sides.ada["Consultation"].starts_at,
     ),
     "ended_consultation_has_ended_at": violate(Consultation, ended_at=None),
     "one_place_per_person_and_consultation": twice(Participant),
@@ -559,8 +559,9 @@ CONSTRAINTS = {
 
 
 def test_every_named_constraint_is_violated_here() -> None:
-    """A passport's unique constraint holds the primary key: it cannot be violated alone, composite keys refer to it."""
-    assert {name for name in CONSTRAINTS if not name.endswith("passport")} == set(VIOLATIONS)
+    """But for passports, which hold the primary key and so cannot be violated alone, and vocabularies, below."""
+    others = {name for name in CONSTRAINTS if not name.endswith(("passport", "_is_known"))}
+    assert others == set(VIOLATIONS) - {"entry_action_is_known"}
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
@@ -578,18 +579,25 @@ def test_a_second_recording_of_a_call_is_refused(sides: Sides) -> None:
         insert(Recording, row_of(sides.ada["Recording"]) | {"id": uuid.uuid4()})
 
 
-@pytest.mark.parametrize(
-    ("model", "column"),
-    [
-        pytest.param(model, field.column, id=f"{model.__name__}.{field.column}")
-        for model in apps.get_models()
-        if model._meta.app_label in ("consultations", "recordings")
-        for field in model._meta.concrete_fields
-        if field.name == "status"
-    ],
-)
-def test_a_status_outside_its_vocabulary_is_refused_by_the_database(
+WORDS = [
+    pytest.param(model, field.column, id=f"{model.__name__}.{field.column}")
+    for model in apps.get_models()
+    if model._meta.app_label in OWN_APPS
+    for field in model._meta.concrete_fields
+    if field.choices
+]
+
+
+@pytest.mark.parametrize(("model", "column"), WORDS)
+def test_a_word_outside_its_vocabulary_is_refused_by_the_database(
     model: type[models.Model], column: str, sides: Sides
 ) -> None:
-    with refused("is_known|vocabulary|CHECK|check", IntegrityError):
-        change(sides.ada[model.__name__], **{column: "dancing"})
+    if model is Entry:
+        violation = strange_entry(**{column: "dancing"})
+    elif model in (CallEvent, RecordingConsent, Participant, Call):
+        violation = twice(model, **{column: "dancing"})  # their standing words cannot be changed anyway
+    else:
+        violation = violate(model, **{column: "dancing"})
+    # A call that is neither live nor ended breaks a second rule, and the database may name that one.
+    with refused(r"\w+_is_known|ended_call_has_ended_at", IntegrityError):
+        violation(sides)

@@ -171,6 +171,36 @@ def test_the_grant_of_another_recording_does_not_open_this_one(cast: Cast) -> No
     assert recordings.decide(cast.ada.patient.user, cast.ben.recording.pk).recording is None
 
 
+@OF_IT
+def test_a_grant_of_the_neighbours_recording_does_not_stand_in_for_the_own_one(actor: str, cast: Cast) -> None:
+    user = cast.actors()[actor]
+    recordings.revoke_playback(cast.ada.recording, user)
+    assign_perm(PLAY, user, cast.ben.recording)
+    assert not recordings.playable_by(user).exists()
+    assert recordings.decide(user, cast.ada.recording.pk).reason == "basis_without_grant"
+    assert recordings.decide(user, cast.ben.recording.pk).reason == "grant_without_basis"
+
+
+@OF_IT
+def test_a_grant_of_one_consultation_does_not_stand_in_for_another(actor: str, cast: Cast) -> None:
+    user = cast.actors()[actor]
+    consultations.revoke_place(Participant.objects.get(consultation=cast.ada.planned, user=user))
+    assert stored(consultations.visible_to(user)) == {cast.ada.held.pk}
+    assert consultations.place_in(user, cast.ada.planned.pk) is None
+    assert consultations.place_in(user, cast.ada.held.pk) is not None
+
+
+def test_booking_gives_the_two_people_of_the_consultation_a_place_and_nobody_else(cast: Cast) -> None:
+    for world in (cast.ada, cast.ben):
+        own = {world.patient.user_id, world.clinician.user_id}
+        assert set(world.planned.participants.values_list("user", flat=True)) == own
+        for codename in (consultations.VIEW, consultations.JOIN):
+            granted = consultations.granted_to
+            assert own == {
+                u.pk for u in User.objects.all() if granted(u, codename).filter(pk=world.planned.pk).exists()
+            }
+
+
 def test_granting_gives_the_two_people_of_the_consultation_and_nobody_else(cast: Cast) -> None:
     for world in (cast.ada, cast.ben):
         holders = {u.pk for u in User.objects.all() if recordings.granted_to(u).filter(pk=world.recording.pk).exists()}
@@ -272,7 +302,10 @@ def every_permission(user: User) -> None:
 
 @pytest.mark.parametrize("actor", ["staff", "administrator", "ada.colleague", "ben.patient"])
 def test_every_global_permission_together_opens_nothing(actor: str, cast: Cast) -> None:
-    before = stored(recordings.playable_by(cast.actors()[actor])), stored(consultations.visible_to(cast.actors()[actor]))
+    before = (
+        stored(recordings.playable_by(cast.actors()[actor])),
+        stored(consultations.visible_to(cast.actors()[actor])),
+    )
     every_permission(cast.actors()[actor])
     user = User.objects.get(pk=cast.actors()[actor].pk)
     assert user.has_perm(PLAY)

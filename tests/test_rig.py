@@ -1,4 +1,4 @@
-"""The test rig keeps its own promises: guards stand again after tables were emptied, services stop, real data stays out of reach."""
+"""The test rig keeps its promises: guards stand again, services stop, real data stays out of reach."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.core.files.storage import storages
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, connection
 from django.test import TransactionTestCase
 
 from audit import ledger, triggers
@@ -65,7 +65,10 @@ def test_the_database_is_the_one_that_was_asked_for() -> None:
 @pytest.mark.django_db
 def test_sqlite_runs_as_in_the_portal() -> None:
     with connection.cursor() as cursor:
-        found = {name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "recursive_triggers")}
+        found = {
+            name: cursor.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "recursive_triggers")
+        }
     assert found == {"journal_mode": "wal", "synchronous": 2, "recursive_triggers": 1}
 
 
@@ -105,12 +108,11 @@ def test_the_cast_has_two_worlds_that_share_nothing(cast: Cast) -> None:
 
 @pytest.mark.services
 def test_a_private_postgresql_starts_answers_and_stops() -> None:
-    with services.postgres() as url:
-        with psycopg.connect(url) as link:
-            assert link.execute("SHOW listen_addresses").fetchone() == ("",)
-            directory = Path(link.execute("SHOW data_directory").fetchone()[0]).parent  # type: ignore[index]
-            number = int(Path(directory, "cluster/postmaster.pid").read_text().splitlines()[0])
-            assert os.stat(f"/proc/{number}").st_uid != 0
+    with services.postgres() as url, psycopg.connect(url) as link:
+        assert link.execute("SHOW listen_addresses").fetchone() == ("",)
+        directory = Path(link.execute("SHOW data_directory").fetchone()[0]).parent
+        number = int(Path(directory, "cluster/postmaster.pid").read_text().splitlines()[0])
+        assert os.stat(f"/proc/{number}").st_uid != 0
     assert not directory.exists()
     assert not Path(f"/proc/{number}").exists()
 

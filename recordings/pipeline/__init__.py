@@ -1,4 +1,4 @@
-"""Turns a sealed recording into a replay: gather and check, join in a child process, publish. Anything odd is held back."""
+"""Turns a sealed recording into a replay: check, gather, join in a child process, publish. What is odd is held back."""
 
 from recordings.pipeline.process import process
 

@@ -1,26 +1,23 @@
 """One try at one job, from claim to `ready`, `partial`, `quarantined` or another try."""
 
 import logging
-import os
-import uuid
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Max
 from django.utils import timezone
 
 from audit import ledger
 from audit.models import Action
-from consultations.states import move
-from recordings import jobs, policy, safe
-from recordings.media.faults import MediaFault, UnreadableMedia
-from recordings.media.job import JoinResult, Size
+from consultations.states import StaleTransition, move
+from recordings import jobs
+from recordings.media.faults import UnreadableMedia
+from recordings.media.job import Size
 from recordings.media.runner import run_job
-from recordings.models import ProcessingJob, Recording, Rendition, Segment
-from recordings.pipeline.evidence import Mismatch, NothingCaptured, gathered
-from recordings.vault import StoreUnavailable
+from recordings.models import ProcessingJob, Recording
+from recordings.pipeline.evidence import Mismatch
+from recordings.pipeline.gather import NothingCaptured, Remedies, gathered
+from recordings.pipeline.publish import publish, remove_leftovers
 
 log = logging.getLogger(__name__)
 
@@ -34,88 +31,50 @@ def process(job_id: UUID, *, now: datetime | None = None) -> None:
     if job is None:
         return
     try:
-        _attempt(job, now)
+        with jobs.kept(job):
+            _attempt(job, now)
     except jobs.LostFence:
         log.warning("job %s was taken over by another worker", job_id)
 
 
 def _attempt(job: ProcessingJob, now: datetime | None) -> None:
-    canvas = settings.RECORDING_CANVAS
+    if job.attempts > jobs.MOST_ATTEMPTS:
+        _fail(job, "worker_died", now=now)
+        return
     try:
-        with gathered(job.recording, Size(canvas["width"], canvas["height"])) as evidence:
-            result = run_job(evidence.job, on_stage=lambda stage: jobs.advance(job, stage))
-            jobs.advance(job, ProcessingJob.Stage.PUBLISHING)
-            _publish(job, result, evidence.job.output_fd, has_gaps=evidence.has_gaps, now=now)
+        remove_leftovers(job)
+        _make_replay(job, now)
     except Mismatch as mismatch:
         _hold_back(job, mismatch.reason, now=now)
     except UnreadableMedia as unreadable:
         _hold_back(job, f"unreadable_{unreadable.reason.value}", now=now)
     except NothingCaptured:
         _fail(job, "nothing_captured", now=now)
-    except (MediaFault, StoreUnavailable, ledger.LedgerUnavailable) as fault:
+    except StaleTransition:
+        _drop(job, now=now)
+    except jobs.LostFence:
+        raise
+    except Exception as fault:
+        # Whatever else it is, it is our fault: another try, then staff. Never a job that runs for ever.
         log.exception("job %s: try %s ended early", job.pk, job.attempts)
         name = type(fault).__name__
         if not jobs.retry_later(job, fault=name, now=timezone.now()):
             _fail(job, name, now=now)
 
 
-def _pieces(fd: int, length: int, size: int = 1 << 20) -> Iterator[bytes]:
-    for offset in range(0, length, size):
-        yield os.pread(fd, size, offset)
-
-
-def _publish(job: ProcessingJob, result: JoinResult, fd: int, *, has_gaps: bool, now: datetime | None) -> None:
-    """Write the replay into the patient's vault and make it playable, in that order; a lost fence undoes the writing."""
-    recording, moment = job.recording, now or timezone.now()
-    last = recording.renditions.filter(kind=Rendition.Kind.REPLAY).aggregate(last=Max("version"))["last"]
-    rendition = Rendition(
-        id=uuid.uuid4(),
-        recording=recording,
-        patient_id=recording.patient_id,
-        kind=Rendition.Kind.REPLAY,
-        version=(last or 0) + 1,
-        content_type=result.content_type,
-        created_at=moment,
-    )
-    keyset = safe.active_keyset(recording.patient)
-    rendition.key_version = keyset.version
-    identity, vault_id = safe.identity_of(rendition), recording.patient.vault_id
-    sealed = safe.vault().write(identity, vault_id, keyset, _pieces(fd, result.byte_length))
-    rendition.byte_length, rendition.sha256, rendition.header = sealed.plaintext_length, sealed.sha256, sealed.header
-    try:
-        if sealed.sha256.hex() != result.sha256:
-            raise Mismatch("replay_digest")
-        # Read back what was stored before anybody is told that it exists.
-        safe.vault().verify(
-            identity, vault_id, keyset, plaintext_length=sealed.plaintext_length, header=sealed.header, sha256=sealed.sha256
-        )
-        with jobs.finishing(job, ProcessingJob.Status.DONE, now=moment):
-            _make_playable(recording, rendition, result, is_partial=has_gaps or result.has_holes, now=moment)
-    except BaseException:
-        safe.vault().delete(identity, vault_id)
-        raise
-
-
-def _make_playable(
-    recording: Recording, rendition: Rendition, result: JoinResult, *, is_partial: bool, now: datetime
-) -> None:
-    rendition.save(force_insert=True)
-    recording.segments.filter(status=Segment.Status.COMPLETE).update(status=Segment.Status.VERIFIED)
-    move(
-        recording,
-        Recording.Status.PARTIAL if is_partial else Recording.Status.READY,
-        transitions=Recording.TRANSITIONS,
-        duration_ms=result.duration_ms,
-        timeline=[part.to_json() for part in result.timeline],
-        retain_until=recording.started_at + timedelta(days=settings.RECORDING_RETENTION_DAYS),
-        reason="",
-    )
-    granted = [
-        ledger.Line(Action.GRANTED, "recording", recording.pk, recording.patient_id, detail={"to": str(user.pk)})
-        for user in policy.grant_playback(recording)
-    ]
-    published = ledger.Line(Action.PUBLISHED, "recording", recording.pk, recording.patient_id, reason=recording.status)
-    ledger.append(ledger.PORTAL, published, *granted, now=now)
+def _make_replay(job: ProcessingJob, now: datetime | None) -> None:
+    canvas, remedies = settings.RECORDING_CANVAS, Remedies()
+    while True:
+        with gathered(job.recording, Size(canvas["width"], canvas["height"]), remedies) as found:
+            try:
+                result = run_job(found.job, on_stage=lambda stage: jobs.advance(job, stage))
+            except UnreadableMedia as fault:
+                # Each remedy is tried once per segment, so this ends.
+                remedies = found.remedies_after(fault)
+                continue
+            jobs.advance(job, ProcessingJob.Stage.PUBLISHING)
+            publish(job, result, found, now=now or timezone.now())
+            return
 
 
 def _hold_back(job: ProcessingJob, reason: str, *, now: datetime | None) -> None:
@@ -129,7 +88,14 @@ def _hold_back(job: ProcessingJob, reason: str, *, now: datetime | None) -> None
 
 
 def _fail(job: ProcessingJob, reason: str, *, now: datetime | None) -> None:
-    moment = now or timezone.now()
-    with jobs.finishing(job, ProcessingJob.Status.GIVEN_UP, fault=reason, now=moment):
-        move(job.recording, Recording.Status.FAILED, transitions=Recording.TRANSITIONS, reason=reason)
+    """Give up; what could be watched before can be watched still."""
+    with jobs.finishing(job, ProcessingJob.Status.GIVEN_UP, fault=reason, now=now or timezone.now()):
+        if job.recording.status not in Recording.PLAYABLE:
+            move(job.recording, Recording.Status.FAILED, transitions=Recording.TRANSITIONS, reason=reason)
     log.error("recording %s could not be prepared: %s", job.recording_id, reason)
+
+
+def _drop(job: ProcessingJob, *, now: datetime | None) -> None:
+    """The recording was withdrawn or erased while it was worked on."""
+    with jobs.finishing(job, ProcessingJob.Status.GIVEN_UP, fault=jobs.RECORDING_GONE, now=now or timezone.now()):
+        log.warning("recording %s is gone; its job is dropped", job.recording_id)

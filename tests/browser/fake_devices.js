@@ -6,6 +6,9 @@
     const context = new AudioContext();
     await context.resume();
     const tone = new OscillatorNode(context, { frequency: person.hertz });
+    // The pitch rises by 2 Hz a second, so that a piece of sound tells when it was made.
+    tone.frequency.setValueAtTime(person.hertz, context.currentTime);
+    tone.frequency.linearRampToValueAtTime(person.hertz + 120, context.currentTime + 60);
     const out = new MediaStreamAudioDestinationNode(context);
     tone.connect(new GainNode(context, { gain: 0.25 })).connect(out);
     tone.start();

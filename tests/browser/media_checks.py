@@ -9,6 +9,26 @@ import numpy as np
 RATE = 48_000
 
 
+HIGHEST_RISE_HZ = 120  # a person's tone rises from its base by 2 Hz a second, for a minute
+
+
+def _spectrum(piece: np.ndarray, rate: float) -> tuple[np.ndarray, float]:
+    """Return magnitudes, zero-padded for resolution, and the hertz between two of them."""
+    length = 8 * len(piece)
+    return np.abs(np.fft.rfft(piece * np.hanning(len(piece)), length)), rate / length
+
+
+def _band(hertz: float, hertz_per_bin: float) -> slice:
+    return slice(int((hertz - 5) / hertz_per_bin), int((hertz + HIGHEST_RISE_HZ + 5) / hertz_per_bin) + 1)
+
+
+def pitch(piece: np.ndarray, rate: float, hertz: float) -> float:
+    """Return the pitch of somebody's rising tone in this piece, in hertz."""
+    spectrum, hertz_per_bin = _spectrum(np.asarray(piece), rate)
+    band = _band(hertz, hertz_per_bin)
+    return float((band.start + spectrum[band].argmax()) * hertz_per_bin)
+
+
 @dataclass
 class Replay:
     """Decoded media: `sound` is mono at 48 kHz, `pictures` are (seconds, RGB array)."""
@@ -18,12 +38,12 @@ class Replay:
     duration_s: float
 
     def loudness(self, hertz: float, from_s: float, to_s: float) -> float:
-        """Return the share of the spectrum's strongest peak that lies at this tone, 0 to 1."""
-        piece = self.sound[int(from_s * RATE) : int(to_s * RATE)]
-        spectrum = np.abs(np.fft.rfft(piece * np.hanning(len(piece))))
-        hertz_per_bin = RATE / len(piece)
-        near = slice(int((hertz - 15) / hertz_per_bin), int((hertz + 15) / hertz_per_bin) + 2)
-        return float(spectrum[near].max() / max(spectrum.max(), 1e-9))
+        """Return how strong somebody's tone is in this stretch, as a share of the strongest one, 0 to 1."""
+        spectrum, hertz_per_bin = _spectrum(self.sound[int(from_s * RATE) : int(to_s * RATE)], RATE)
+        return float(spectrum[_band(hertz, hertz_per_bin)].max() / max(spectrum.max(), 1e-9))
+
+    def pitch(self, hertz: float, from_s: float, to_s: float) -> float:
+        return pitch(self.sound[int(from_s * RATE) : int(to_s * RATE)], RATE, hertz)
 
     def pictures_between(self, from_s: float, to_s: float) -> list[np.ndarray]:
         return [picture for at, picture in self.pictures if from_s <= at <= to_s]

@@ -51,13 +51,13 @@ class Portal:
         return (self.data_dir / "portal.log").read_text(errors="replace")
 
 
-def start(data_dir: Path) -> Portal:
-    """Start a portal with demo people and small pictures; wait until it answers."""
+def start(data_dir: Path, **more: str) -> Portal:
+    """Start a portal with demo people and small pictures; wait until it answers. `more` are environment names."""
     data_dir.mkdir(parents=True, exist_ok=True)
     port = free_port()
     environment = {
         **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "VIRTUAL_ENV"}},
-        "DATA_DIR": str(data_dir), "DEMO": "1", "SMALL_PICTURES": "1", "DJANGO_SETTINGS_MODULE": "telehealth.settings",
+        "DATA_DIR": str(data_dir), "DEMO": "1", "SMALL_PICTURES": "1", "DJANGO_SETTINGS_MODULE": "telehealth.settings", **more,
     }  # fmt: skip
     for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
         subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True, timeout=180)

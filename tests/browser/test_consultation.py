@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Playwright
 
 from telehealth.demo import BY_EMAIL
 from tests.browser import story
 from tests.browser.conftest import CHROMIUM
-from tests.browser.media_checks import Replay, decode
+from tests.browser.media_checks import Replay, decode, pitch
 from tests.browser.people import FLAGS, Somebody, sign_in
 from tests.browser.portal import Portal
 
@@ -81,7 +82,7 @@ def test_consultation_switches_three_times_and_only_its_people_replay_it(enter: 
     assert abs(media.duration_s - captured_s) < 0.5
     assert ended - began - 1 < media.duration_s < ended - began + 6
     for person in (ada, osei):
-        assert_seeks(person, replay, timeline)
+        assert_seeks(person, replay, timeline, media)
     assert_absent(enter("cleo@demo.test"), consultation, replay)
     assert_absent(enter("dr.haddad@demo.test"), consultation, replay)
     assert "the chain holds" in portal.manage("verify_ledger")
@@ -91,23 +92,54 @@ SEEK = """async ([at]) => {
   const player = document.querySelector("video");
   player.muted = true;
   if (player.readyState < 1) await new Promise((done) => player.addEventListener("loadedmetadata", done, { once: true }));
-  const frame = new Promise((done) => player.requestVideoFrameCallback((_, facts) => done(facts.mediaTime)));
+  let frame = -1;
+  const follow = (_, facts) => { frame = facts?.mediaTime ?? frame; player.requestVideoFrameCallback(follow); };
+  follow();
   const sought = new Promise((done) => player.addEventListener("seeked", done, { once: true }));
   player.currentTime = at;
   await sought;
-  return [player.currentTime, await frame];
+  await new Promise((done) => setTimeout(done, 400));
+  return [player.currentTime, frame];
 }"""
 
 
-def assert_seeks(person: Somebody, replay: str, timeline: list[dict[str, Any]]) -> None:
-    """The real player lands where it is sent, and the chapters lead to their parts."""
+LISTEN = """async () => {
+  const player = document.querySelector("video");
+  player.muted = false;
+  await player.play();
+  const context = (window.__context ??= new AudioContext({ sampleRate: 48000 }));
+  await context.resume();
+  const ear = (window.__ear ??= (() => {
+    const node = new AnalyserNode(context, { fftSize: 32768 });
+    context.createMediaElementSource(player).connect(node);
+    node.connect(context.destination);
+    return node;
+  })());
+  await new Promise((done) => setTimeout(done, 1200));
+  const samples = new Float32Array(ear.fftSize);
+  ear.getFloatTimeDomainData(samples);
+  const at = player.currentTime;
+  player.pause();
+  return [at, Array.from(samples)];
+}"""
+PITCH_RISES_HZ_PER_S = 2
+
+
+def assert_seeks(person: Somebody, replay: str, timeline: list[dict[str, Any]], media: Replay) -> None:
+    """The real player lands where it is sent – by its pictures, and by its sound – and chapters lead to their parts."""
     assert person.opens(replay) == 200
     for part in timeline:
-        middle = (part["from_ms"] + part["to_ms"]) / 2000
-        current, frame = person.page.evaluate(SEEK, [middle])
-        assert abs(current - middle) < 0.3
+        target = part["from_ms"] / 1000 + 1.5
+        current, frame = person.page.evaluate(SEEK, [target])
+        assert abs(current - target) < 0.3
         if part["kind"] == "video":
-            assert abs(frame - middle) < 0.3
+            assert abs(frame - target) < 0.3
+            continue
+        at, samples = person.page.evaluate(LISTEN)
+        # The recorder's own microphone: its tone has not been through the network, which bends it a little.
+        heard = pitch(np.array(samples), 48_000, BY_EMAIL[OSEI].tone_hz)
+        there = media.pitch(BY_EMAIL[OSEI].tone_hz, at - len(samples) / 48_000, at)
+        assert abs(heard - there) / PITCH_RISES_HZ_PER_S < 0.3, (part, at, heard, there)
     chapters = person.page.locator("[data-timeline] button")
     assert chapters.count() == len(timeline)
     chapters.nth(1).click()
@@ -139,9 +171,35 @@ def assert_absent(stranger: Somebody, consultation: str, replay: str) -> None:
         assert real.status == invented.status in (401, 404), (path, real.status, invented.status)
         assert real.body() == invented.body()
     stranger.opens("/")
+    assert_uploads_nothing(stranger, recording)
     socket = stranger.portal.url.replace("http", "ws") + "/ws/consultations/{}/"
     for target in (consultation, NOBODY):
         assert stranger.page.evaluate(SOCKET, [socket.format(target)]) == [4404, []]
+
+
+def assert_uploads_nothing(stranger: Somebody, recording: str) -> None:
+    """Real ids of the recorder's lease and segments open nothing: the same answers as for invented ones."""
+    portal, page = stranger.portal, stranger.page
+    lease = portal.ask(f"RecorderLease.objects.filter(recording='{recording}').first().pk")
+    segment = portal.ask(f"Segment.objects.filter(recording='{recording}').first().pk")
+    token = page.locator("input[name=csrfmiddlewaretoken]").first.get_attribute("value")
+    answers = [
+        stranger.context.request.post(
+            f"{portal.url}/api/v1/segments/",
+            data={"segment": NOBODY, "lease": each, "mode": "audio", "epoch": 1, "mime": "audio/webm", "t0": 1},
+            headers={"X-CSRFToken": token or "", "Referer": portal.url},
+        )
+        for each in (lease, NOBODY)
+    ]
+    assert [answer.status for answer in answers] == [404, 404]
+    assert answers[0].body() == answers[1].body()
+    for each in (segment, NOBODY):
+        answer = stranger.context.request.put(
+            f"{portal.url}/api/v1/segments/{each}/chunks/99/",
+            data=b"\x1a\x45\xdf\xa3",
+            headers={"Authorization": "Bearer made-up", "Content-Digest": "sha-256=:AAAA:", "X-Chunk-Time": "0-1"},
+        )
+        assert answer.status == 401
 
 
 def test_two_consultations_switch_at_once_and_each_replay_holds_its_own_people(enter: Enter, portal: Portal) -> None:

@@ -1,0 +1,29 @@
+"""Takes in what a recorder sends: segments, chunks, manifests. Knows no HTTP; `now` is handed in.
+
+Owner, patient and place in storage are read from the lease's rows; nothing of them can come from a client.
+"""
+
+from recordings.capture.chunks import MAX_CHUNK_BYTES, MAX_RECORDING_BYTES, store_chunk
+from recordings.capture.manifest import MAX_CHUNKS, close_segment, missing_of, numbers_of, ranges_of, saved_ms
+from recordings.capture.refusals import CaptureRefused
+from recordings.capture.sealing import seal_if_whole
+from recordings.capture.segments import OpenSegment, open_segment, unfinished_of
+from recordings.capture.tokens import segment_of_token
+
+__all__ = [
+    "MAX_CHUNKS",
+    "MAX_CHUNK_BYTES",
+    "MAX_RECORDING_BYTES",
+    "CaptureRefused",
+    "OpenSegment",
+    "close_segment",
+    "missing_of",
+    "numbers_of",
+    "open_segment",
+    "ranges_of",
+    "saved_ms",
+    "seal_if_whole",
+    "segment_of_token",
+    "store_chunk",
+    "unfinished_of",
+]

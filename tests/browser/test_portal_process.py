@@ -1,0 +1,92 @@
+"""The supervisor: what dies is started again, Ctrl-C leaves nothing behind, jobs survive a deaf and forgetful broker."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.browser import portal as portals
+from tests.browser.portal import ROOT, Portal
+from tests.services import redis
+
+pytestmark = pytest.mark.browser
+
+
+def children_of(pid: int) -> dict[int, str]:
+    """Return the direct children of a process with their command lines."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            status = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(status[1]) == pid:
+            found[int(folder.name)] = command
+    return found
+
+
+def child(portal: Portal, word: str) -> int:
+    return next((pid for pid, command in children_of(portal.process.pid).items() if word in command), 0)
+
+
+def eventually(is_so: Callable[[], object], *, within_s: float = 30) -> None:
+    until = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.2)
+
+
+def is_alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def hold_a_past_visit(portal: Portal) -> None:
+    """Hold a recorded visit through the real services, in a process of its own; the portal's workers do the rest."""
+    script = (
+        "import django; django.setup()\n"
+        "from datetime import timedelta\n"
+        "from django.utils import timezone\n"
+        "from telehealth import demo\n"
+        "from patients.models import Patient, Clinician\n"
+        "demo.VisitInThePast._process = lambda self: None\n"
+        "patient, clinician = Patient.objects.get(user__email='ada@demo.test'), Clinician.objects.get(user__email='dr.lind@demo.test')\n"
+        "demo.past_visit(patient, clinician, starts_at=timezone.now() - timedelta(days=2))\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=portal.environment, check=True, timeout=120)
+
+
+def statuses(portal: Portal) -> str:
+    return portal.ask("sorted(Recording.objects.values_list('status', flat=True))")
+
+
+def test_a_child_that_dies_is_started_again_and_ctrl_c_leaves_nothing_behind(portal: Portal) -> None:
+    worker, web = child(portal, "worker"), child(portal, "uvicorn")
+    os.kill(worker, signal.SIGKILL)
+    eventually(lambda: child(portal, "worker") not in (0, worker))
+    assert child(portal, "uvicorn") == web
+    everybody = [*children_of(portal.process.pid)]
+    portals.stop(portal)
+    assert portal.process.returncode == 0
+    eventually(lambda: not any(is_alive(pid) for pid in everybody), within_s=10)
+
+
+def test_a_job_ends_ready_though_its_worker_was_killed_and_the_broker_emptied(tmp_path: Path) -> None:
+    with redis() as url:
+        portal = portals.start(tmp_path / "data", REDIS_URL=url)
+        try:
+            for name in ("worker", "beat"):
+                os.killpg(child(portal, name), signal.SIGSTOP)
+            hold_a_past_visit(portal)
+            assert statuses(portal) == "['sealed']"
+            subprocess.run(["redis-cli", "-u", url, "FLUSHALL"], check=True, capture_output=True)
+            os.killpg(child(portal, "worker"), signal.SIGKILL)
+            os.killpg(child(portal, "beat"), signal.SIGCONT)
+            eventually(lambda: statuses(portal) == "['ready']", within_s=60)
+        finally:
+            portals.stop(portal)

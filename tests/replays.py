@@ -1,0 +1,77 @@
+"""Reads replays as a browser does, and puts longer ones in place."""
+
+import random
+import uuid
+from pathlib import Path
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from audit.models import Action, Entry
+from recordings import safe
+from recordings.models import Recording, Rendition
+
+MIB = 1024 * 1024
+
+
+def put_replay(recording: Recording, content: bytes) -> Rendition:
+    """Store a newer version of the recording's replay."""
+    keyset = safe.active_keyset(recording.patient)
+    version = recording.renditions.count() + 1
+    replay = Rendition(
+        id=uuid.uuid4(), recording=recording, patient=recording.patient, kind=Rendition.Kind.REPLAY, version=version,
+        content_type="video/webm", key_version=keyset.version, created_at=timezone.now(),
+    )  # fmt: skip
+    sealed = safe.vault().write(safe.identity_of(replay), recording.patient.vault_id, keyset, [content])
+    replay.byte_length, replay.sha256, replay.header = sealed.plaintext_length, sealed.sha256, sealed.header
+    replay.save(force_insert=True)
+    return replay
+
+
+def noise(length: int) -> bytes:
+    return random.Random(length).randbytes(length)
+
+
+def path_of(replay: Rendition) -> Path:
+    vault = settings.STORAGE_DIR / "vaults" / str(replay.recording.patient.vault_id)
+    return vault / str(replay.recording_id) / str(replay.pk)
+
+
+class Viewer:
+    """Somebody's browser with one session."""
+
+    def __init__(self, user: User | None) -> None:
+        self.client = Client()
+        if user and user.is_authenticated and user.is_active:
+            self.client.force_login(user)
+
+    def get(self, recording_id: object, **headers: str) -> HttpResponse:
+        """Return the answer with all of its bytes as `body`."""
+        answer = self.client.get(f"/recordings/{recording_id}/media/", headers=_named(headers))
+        answer.body = body_of(answer)
+        return answer
+
+    def head(self, recording_id: object, **headers: str) -> HttpResponse:
+        answer = self.client.head(f"/recordings/{recording_id}/media/", headers=_named(headers))
+        answer.body = body_of(answer)
+        return answer
+
+
+def _named(headers: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+@async_to_sync
+async def body_of(response: HttpResponse) -> bytes:
+    """Return what a response holds, streamed or not."""
+    if not response.streaming:
+        return response.content
+    return b"".join([piece async for piece in response])
+
+
+def lines_of(recording: Recording, *actions: Action) -> list[Entry]:
+    return list(Entry.objects.filter(object_id=recording.pk, action__in=actions).order_by("seq"))
