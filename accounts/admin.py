@@ -11,7 +11,7 @@ from accounts.models import User
 
 @admin.register(User)
 class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """SECURITY: no password field. Whoever could set a clinician's password could watch what the clinician may watch."""
+    """SECURITY: no password field. Who could set a clinician's password could watch what that clinician may."""
 
     list_display = ("email", "name", "is_active", "is_staff", "last_login")
     list_filter = ("is_active", "is_staff", "groups")

@@ -21,7 +21,7 @@ class PersonsTimeZoneMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
         if iscoroutinefunction(self):
-            return self._acall(request)
+            return self._acall(request)  # type: ignore[attr-defined]
         with timezone.override(_zone(request.user)):
             return self.get_response(request)
 

@@ -4,7 +4,7 @@ import uuid
 import zoneinfo
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser, BaseUserManager, Group
+from django.contrib.auth.models import AbstractUser, AnonymousUser, BaseUserManager, Group
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
@@ -52,9 +52,9 @@ class User(AbstractUser):
 
     # SECURITY: the oldest bypass of Django and guardian, gone: no column can make this true.
     is_superuser = False
-    username = None
-    first_name = None
-    last_name = None
+    username = None  # type: ignore[assignment]
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(_("email address"))
@@ -67,7 +67,7 @@ class User(AbstractUser):
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = ["name"]
-    objects = UserManager()
+    objects = UserManager()  # type: ignore[assignment,misc]
 
     class Meta:
         constraints = [
@@ -86,3 +86,7 @@ class User(AbstractUser):
 
     def get_short_name(self) -> str:
         return self.name.split(" ")[0]
+
+
+# Whoever asks: every rule starts by giving nothing to somebody who is not signed in.
+Viewer = User | AnonymousUser

@@ -1,7 +1,7 @@
 """Appends to the hash-chained ledger and verifies it. Knows ids, no models of other apps.
 
-hash = SHA-256(0x00 ‖ canonical JSON of the entry with prev_hash). A reader must be served only after `append` has returned:
-if the ledger cannot be written, `LedgerUnavailable` is raised and nothing is shown.
+hash = SHA-256(0x00 ‖ canonical JSON of the entry with prev_hash). A reader must be served only after
+`append` has returned: if the ledger cannot be written, `LedgerUnavailable` is raised and nothing is shown.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """Rules the database itself keeps, whatever our own code does: append-only tables, passports, no overlaps.
 
-Each `Guard` is a named rule of one table with its SQL for SQLite and PostgreSQL. Apps register theirs in `AppConfig.ready()`; they are
-installed after every `migrate`, and the portal refuses to start while one is missing. Knows table names, no models.
+Each `Guard` is a named rule of one table with its SQL for SQLite and PostgreSQL. Apps register theirs in
+`AppConfig.ready()`; they are installed after every `migrate`, and the portal refuses to start while one is missing.
+Knows table names, no models.
 """
 
 from collections.abc import Iterator, Sequence
@@ -71,9 +72,7 @@ def passport(table: str, *, parent: str, parent_column: str, owners: Sequence[st
     """
     name = f"{table}_same_owner_as_{parent_column.removesuffix('_id')}"
     refusal = f"passport: {', '.join(owners)} of {table} must be those of its {parent_column.removesuffix('_id')}"
-    same = " AND ".join(
-        [f"parent.id = NEW.{parent_column}", *(f"parent.{column} = NEW.{column}" for column in owners)]
-    )
+    same = " AND ".join([f"parent.id = NEW.{parent_column}", *(f"parent.{column} = NEW.{column}" for column in owners)])
     stranger = f"NOT EXISTS (SELECT 1 FROM {parent} parent WHERE {same})"
     sqlite = {
         f"{name}_{verb.lower()}": f"CREATE TRIGGER {name}_{verb.lower()} BEFORE {verb} ON {table} WHEN {stranger} "
@@ -84,9 +83,7 @@ def passport(table: str, *, parent: str, parent_column: str, owners: Sequence[st
     own, theirs = ", ".join([parent_column, *owners]), ", ".join(["id", *owners])
     postgresql = {
         name: _postgresql_function(name, body) + _postgresql_trigger(name, table, "BEFORE INSERT OR UPDATE", name),
-        f"{name}_fk": postgresql_constraint(
-            f"{name}_fk", table, f"FOREIGN KEY ({own}) REFERENCES {parent} ({theirs})"
-        ),
+        f"{name}_fk": postgresql_constraint(f"{name}_fk", table, f"FOREIGN KEY ({own}) REFERENCES {parent} ({theirs})"),
     }
     return Guard(table, sqlite, postgresql)
 
@@ -172,7 +169,7 @@ def lifted(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def check_installed(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Name rules the database does not keep. A warning, so that `migrate` can mend it; the portal does not start with one."""
+    """Name rules the database does not keep: warnings, so that `migrate` can mend it; the portal starts with none."""
     return [
         CheckWarning(
             f"The database does not keep the rule {name}.",

@@ -126,7 +126,8 @@ def admit(call_id: Any, *, participant_id: str, now: datetime) -> None:
         person.admitted_at = now
         person.save(update_fields=["admitted_at"])
     for person in entering:
-        emit(call, "admitted", {"participant": participant_view(person), **shared}, now=now, changes_capture=True)
+        is_last = person is entering[-1]
+        emit(call, "admitted", {"participant": participant_view(person), **shared}, now=now, changes_capture=is_last)
     connect_pair(call, now=now)
 
 

@@ -47,6 +47,4 @@ class OwnConsultationsAdmin(OwnRowsAdmin):
             return format_html(
                 '<a href="{}">{}</a>', reverse("consultations:call", args=[consultation.pk]), _("Open the call")
             )
-        return format_html(
-            '<a href="{}">{}</a>', reverse("consultations:detail", args=[consultation.pk]), _("Show")
-        )
+        return format_html('<a href="{}">{}</a>', reverse("consultations:detail", args=[consultation.pk]), _("Show"))

@@ -38,6 +38,8 @@ GUARDS = (
     append_only("consultations_callevent"),
     passport("consultations_callevent", parent=CALL, parent_column="call_id", owners=["patient_id"]),
     immutable("consultations_recordingconsent", ["participant_id", "patient_id", "scope", "given_at"]),
-    passport("consultations_recordingconsent", parent=PARTICIPANT, parent_column="participant_id", owners=["patient_id"]),
+    passport(
+        "consultations_recordingconsent", parent=PARTICIPANT, parent_column="participant_id", owners=["patient_id"]
+    ),
     _no_overlap(),
 )

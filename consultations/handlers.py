@@ -41,9 +41,7 @@ def snapshot(call: Call, now: datetime) -> Frame:
         "mode": call.mode,
         "started_at": call.started_at.isoformat() if call.started_at else None,
         "question": modes.question_view(call, now),
-        "participants": [
-            calls.participant_view(p) | {"name": calls.name_of(p)} for p in calls.participants_of(call)
-        ],
+        "participants": [calls.participant_view(p) | {"name": calls.name_of(p)} for p in calls.participants_of(call)],
     }
     for part in SNAPSHOT_PARTS:
         frame |= part(call)

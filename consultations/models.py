@@ -1,6 +1,7 @@
 """Consultations, who takes part, the live call and its log.
 
-Every row repeats `patient`; the database refuses one whose patient differs from its parent's (docs/access.md, "Passport").
+Every row repeats `patient`; the database refuses one whose patient differs from its parent's
+(docs/access.md, "Passport").
 """
 
 import uuid
@@ -113,6 +114,7 @@ class Participant(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["consultation", "user"], name="one_place_per_person_and_consultation"),
             models.UniqueConstraint(fields=["id", "patient"], name="participant_passport"),
+            models.UniqueConstraint(fields=["id", "consultation", "patient"], name="participant_consultation_passport"),
         ]
 
     def __str__(self) -> str:

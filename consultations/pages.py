@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.models import User
+from accounts.models import Viewer
 from consultations import policy
 from consultations.models import Call, Consultation, Participant
 from consultations.services import may_be_joined
@@ -18,11 +18,11 @@ from consultations.services import may_be_joined
 LIVE = (Consultation.Status.PLANNED, Consultation.Status.IN_PROGRESS)
 
 
-def is_clinician_of(user: User, consultation: Consultation) -> bool:
+def is_clinician_of(user: Viewer, consultation: Consultation) -> bool:
     return consultation.clinician.user_id == user.pk
 
 
-def other_name(user: User, consultation: Consultation) -> str:
+def other_name(user: Viewer, consultation: Consultation) -> str:
     return consultation.patient.name if is_clinician_of(user, consultation) else consultation.clinician.display_name
 
 
@@ -41,7 +41,8 @@ def state_text(consultation: Consultation, now: datetime) -> str:
         return str(consultation.get_status_display()).capitalize()
     if since := waiting_since(consultation):
         minutes = int((now - since).total_seconds() // 60)
-        return ngettext("Waiting %(n)d minute", "Waiting %(n)d minutes", minutes) % {"n": minutes} if minutes else _("Waiting now")
+        waits = ngettext("Waiting %(n)d minute", "Waiting %(n)d minutes", minutes) % {"n": minutes}
+        return waits if minutes else _("Waiting now")
     minutes = round((consultation.starts_at - now).total_seconds() / 60)
     if minutes > 60 * 12:
         return _("Planned")
@@ -53,7 +54,7 @@ def state_text(consultation: Consultation, now: datetime) -> str:
     return _("Starts now") if now < consultation.ends_at else _("Planned time is over")
 
 
-def row(user: User, consultation: Consultation, now: datetime) -> dict[str, Any]:
+def row(user: Viewer, consultation: Consultation, now: datetime) -> dict[str, Any]:
     """Shape: one row of `consultations/_rows.html`, `_next.html` and `clinic/_today.html`."""
     return {
         "consultation": consultation,
@@ -71,22 +72,22 @@ def row(user: User, consultation: Consultation, now: datetime) -> dict[str, Any]
     }
 
 
-def _own(user: User) -> QuerySet[Consultation]:
+def _own(user: Viewer) -> QuerySet[Consultation]:
     return policy.visible_to(user).select_related("patient__user", "clinician__user").prefetch_related("participants")
 
 
-def upcoming(user: User, now: datetime) -> list[dict[str, Any]]:
+def upcoming(user: Viewer, now: datetime) -> list[dict[str, Any]]:
     """Return the next consultations, soonest first; one that ran out of its time is not next."""
     since = now - timedelta(hours=2)
     planned = _own(user).filter(status__in=LIVE, ends_at__gt=since).order_by("starts_at")[:20]
     return [row(user, c, now) for c in planned if c.ends_at > now or may_be_joined(c, now=now)]
 
 
-def past(user: User) -> QuerySet[Consultation]:
+def past(user: Viewer) -> QuerySet[Consultation]:
     return _own(user).exclude(status__in=LIVE).order_by("-starts_at")
 
 
-def today(user: User, now: datetime) -> list[dict[str, Any]]:
+def today(user: Viewer, now: datetime) -> list[dict[str, Any]]:
     """Return a clinician's day in their own zone."""
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     # a planned time from last night may still be open to join
@@ -96,7 +97,7 @@ def today(user: User, now: datetime) -> list[dict[str, Any]]:
 
 
 def initials(name: str) -> str:
-    words = [word for word in name.split() if not word.rstrip(".").lower() in {"dr", "prof", "mr", "mrs", "ms"}]
+    words = [word for word in name.split() if word.rstrip(".").lower() not in {"dr", "prof", "mr", "mrs", "ms"}]
     return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
 
 

@@ -6,13 +6,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 from guardian.shortcuts import assign_perm, remove_perm
 
-from accounts.models import User
+from accounts.models import User, Viewer
 from consultations.models import Consultation, ConsultationUserObjectPermission, Participant
 
 VIEW, JOIN = "view_consultation", "join_consultation"
 
 
-def granted_to(user: User, codename: str) -> QuerySet[Consultation]:
+def granted_to(user: Viewer, codename: str) -> QuerySet[Consultation]:
     """The first key: an explicit grant on this very consultation."""
     grant = ConsultationUserObjectPermission.objects.filter(
         content_object=OuterRef("pk"), user=user.pk, permission__codename=codename
@@ -20,7 +20,7 @@ def granted_to(user: User, codename: str) -> QuerySet[Consultation]:
     return Consultation.objects.filter(Exists(grant))
 
 
-def basis_for(user: User) -> QuerySet[Consultation]:
+def basis_for(user: Viewer) -> QuerySet[Consultation]:
     """The second key: it is one's own, as its patient or as its clinician who still works here."""
     if not user.is_authenticated:
         return Consultation.objects.none()
@@ -30,18 +30,20 @@ def basis_for(user: User) -> QuerySet[Consultation]:
     return Consultation.objects.filter(own, Exists(account))
 
 
-def visible_to(user: User) -> QuerySet[Consultation]:
+def visible_to(user: Viewer) -> QuerySet[Consultation]:
     return basis_for(user).filter(pk__in=granted_to(user, VIEW).values("pk"))
 
 
-def get_visible_or_404(user: User, consultation_id: UUID) -> Consultation:
-    consultation = visible_to(user).select_related("patient__user", "clinician__user").filter(pk=consultation_id).first()
+def get_visible_or_404(user: Viewer, consultation_id: UUID) -> Consultation:
+    consultation = (
+        visible_to(user).select_related("patient__user", "clinician__user").filter(pk=consultation_id).first()
+    )
     if consultation is None:
         raise Http404
     return consultation
 
 
-def place_in(user: User, consultation_id: UUID) -> Participant | None:
+def place_in(user: Viewer, consultation_id: UUID) -> Participant | None:
     """Return this person's own place in the call of a consultation they may join, else None."""
     if not basis_for(user).filter(pk=consultation_id).exists():
         return None
@@ -54,7 +56,7 @@ def place_in(user: User, consultation_id: UUID) -> Participant | None:
     )
 
 
-def get_place_or_404(user: User, consultation_id: UUID) -> Participant:
+def get_place_or_404(user: Viewer, consultation_id: UUID) -> Participant:
     place = place_in(user, consultation_id)
     if place is None:
         raise Http404

@@ -28,14 +28,17 @@ def book(
     try:
         with transaction.atomic():
             consultation = Consultation.objects.create(
-                patient=patient, clinician=clinician, starts_at=starts_at, ends_at=ends_at, reason=reason, created_at=now
+                patient=patient,
+                clinician=clinician,
+                starts_at=starts_at,
+                ends_at=ends_at,
+                reason=reason,
+                created_at=now,
             )
     except IntegrityError as error:
         raise NotBookable("The clinician has another consultation at that time.") from error
     for user, role in ((patient.user, Participant.Role.PATIENT), (clinician.user, Participant.Role.CLINICIAN)):
-        policy.grant_place(
-            Participant.objects.create(consultation=consultation, patient=patient, user=user, role=role)
-        )
+        policy.grant_place(Participant.objects.create(consultation=consultation, patient=patient, user=user, role=role))
     begin_care(patient, clinician, why="consultation", now=now)
     return consultation
 

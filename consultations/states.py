@@ -1,6 +1,6 @@
 """Closed vocabularies kept by the database, and moving a status by compare-and-set along a written transition table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from django.db import models
@@ -17,7 +17,7 @@ def closed_vocabulary(*names: str) -> Callable[[M], M]:
             words = [str(word) for word, _ in field.choices or []] + ([""] if field.blank else [])  # type: ignore[union-attr]
             condition = models.Q(**{f"{name}__in": words})
             constraint = models.CheckConstraint(condition=condition, name=f"{model._meta.model_name}_{name}_is_known")
-            model._meta.constraints.append(constraint)
+            model._meta.constraints = [*model._meta.constraints, constraint]
         return model
 
     return constrain
@@ -27,9 +27,7 @@ class StaleTransition(Exception):
     """The row is not (or no longer) in a status from which this step is allowed."""
 
 
-def move(
-    row: models.Model, to: str, *, transitions: dict[str, frozenset[str]], **facts: Any
-) -> None:
+def move(row: models.Model, to: str, *, transitions: Mapping[Any, frozenset[Any]], **facts: Any) -> None:
     """Set `row.status` to `to` in the database if its present status allows that; also set `facts`.
 
     Errors: StaleTransition when another process was faster or the step does not exist.

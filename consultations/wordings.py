@@ -19,10 +19,11 @@ WORDINGS = {
     for wording in [
         Wording(
             "2026-11",
-            "This consultation can be recorded, so that you can watch it again later. The recording holds what is said and, while "
-            "video is on, what the cameras show. Only the patient, the clinician of this consultation and people one of you names "
-            "can watch it. It is kept in encrypted storage that belongs to the patient. You can stop recording at any time. If you "
-            "say no, the consultation goes on just the same, with video too.",
+            "This consultation can be recorded, so that you can watch it again later. The recording holds "
+            "what is said and, while video is on, what the cameras show. Only the patient, the clinician of "
+            "this consultation and people one of you names can watch it. It is kept in encrypted storage "
+            "that belongs to the patient. You can stop recording at any time. If you say no, the "
+            "consultation goes on just the same, with video too.",
         ),
     ]
 }

@@ -3,13 +3,13 @@
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from guardian.shortcuts import assign_perm, remove_perm
 
-from accounts.models import User
+from accounts.models import User, Viewer
 from patients.models import CareRelationship, Patient, PatientUserObjectPermission
 
 VIEW = "patients.view_patient"
 
 
-def granted_to(user: User) -> QuerySet[Patient]:
+def granted_to(user: Viewer) -> QuerySet[Patient]:
     """The first key: an explicit grant on this very patient."""
     grant = PatientUserObjectPermission.objects.filter(
         content_object=OuterRef("pk"), user=user.pk, permission__codename="view_patient"
@@ -17,7 +17,7 @@ def granted_to(user: User) -> QuerySet[Patient]:
     return Patient.objects.filter(Exists(grant))
 
 
-def basis_for(user: User) -> QuerySet[Patient]:
+def basis_for(user: Viewer) -> QuerySet[Patient]:
     """The second key: oneself, or a live care relationship."""
     if not user.is_authenticated or not User.objects.filter(pk=user.pk, is_active=True).exists():
         return Patient.objects.none()
@@ -27,13 +27,13 @@ def basis_for(user: User) -> QuerySet[Patient]:
     return Patient.objects.filter(Q(user=user.pk) | Exists(cares))
 
 
-def visible_to(user: User) -> QuerySet[Patient]:
+def visible_to(user: Viewer) -> QuerySet[Patient]:
     return granted_to(user) & basis_for(user)
 
 
-def grant_view(patient: Patient, user: User) -> None:
+def grant_view(patient: Patient, user: Viewer) -> None:
     assign_perm(VIEW, user, patient)
 
 
-def revoke_view(patient: Patient, user: User) -> None:
+def revoke_view(patient: Patient, user: Viewer) -> None:
     remove_perm(VIEW, user, patient)

@@ -26,8 +26,17 @@ class RecordingAdmin(FactsOnly):
     date_hierarchy = "started_at"
     ordering = ("-created_at",)
     fields = readonly_fields = (
-        "id", "status", "reason", "started_at", "duration", "size", "segment_count", "stage", "retain_until", "legal_hold",
-    )  # fmt: skip
+        "id",
+        "status",
+        "reason",
+        "started_at",
+        "duration",
+        "size",
+        "segment_count",
+        "stage",
+        "retain_until",
+        "legal_hold",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recording]:
         counted = super().get_queryset(request).prefetch_related("jobs", "renditions")
@@ -57,4 +66,13 @@ class ProcessingJobAdmin(FactsOnly):
     list_display = ("created_at", "status", "stage", "attempts", "fault", "finished_at")
     list_filter = ("status", "stage")
     ordering = ("-created_at",)
-    fields = readonly_fields = ("id", "status", "stage", "attempts", "fault", "not_before", "lease_until", "finished_at")
+    fields = readonly_fields = (
+        "id",
+        "status",
+        "stage",
+        "attempts",
+        "fault",
+        "not_before",
+        "lease_until",
+        "finished_at",
+    )

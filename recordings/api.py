@@ -40,7 +40,7 @@ class OpenSegmentSerializer(serializers.Serializer[Any]):
 class CloseSegmentSerializer(serializers.Serializer[Any]):
     chunks = serializers.IntegerField(min_value=0, max_value=capture.MAX_CHUNKS)
     bytes = serializers.IntegerField(min_value=0)
-    root = serializers.RegexField(r"^[0-9a-f]{64}\Z")
+    root = serializers.RegexField(r"^[0-9a-f]{64}\Z")  # type: ignore[assignment]
     duration_ms = serializers.IntegerField(min_value=0, max_value=24 * 3600 * 1000)
     reason = serializers.RegexField(r"^[a-z_]{1,16}\Z")
 
@@ -109,7 +109,7 @@ class SegmentsView(BySession):
 
 
 class UnfinishedView(BySession):
-    @extend_schema(responses={200: list})
+    @extend_schema(responses={200: {"type": "array", "items": {"type": "object"}}})
     def get(self, request: Request) -> Response:
         """One's own segments that still wait for chunks."""
         opened = capture.unfinished_of(request.user, now=timezone.now())

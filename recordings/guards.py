@@ -2,7 +2,7 @@
 
 from audit.triggers import Guard, immutable, passport
 
-RECORDING, SEGMENT = "recordings_recording", "recordings_segment"
+RECORDING, SEGMENT, LEASE = "recordings_recording", "recordings_segment", "recordings_recorderlease"
 
 
 def _belongs_to(parent: str, column: str, table: str) -> tuple[Guard, Guard]:
@@ -21,15 +21,16 @@ GUARDS = (
         parent_column="call_id",
         owners=["consultation_id", "patient_id", "clinician_id"],
     ),
-    *_belongs_to(RECORDING, "recording_id", "recordings_recorderlease"),
+    passport(LEASE, parent=RECORDING, parent_column="recording_id", owners=["consultation_id", "patient_id"]),
     passport(
-        "recordings_recorderlease",
+        LEASE,
         parent="consultations_participant",
         parent_column="participant_id",
-        owners=["patient_id"],
+        owners=["consultation_id", "patient_id"],
     ),
+    immutable(LEASE, ["recording_id", "participant_id", "consultation_id", "patient_id", "sid"]),
     *_belongs_to(RECORDING, "recording_id", SEGMENT),
-    passport(SEGMENT, parent="recordings_recorderlease", parent_column="lease_id", owners=["recording_id", "patient_id"]),
+    passport(SEGMENT, parent=LEASE, parent_column="lease_id", owners=["recording_id", "patient_id"]),
     *_belongs_to(SEGMENT, "segment_id", "recordings_chunk"),
     *_belongs_to(RECORDING, "recording_id", "recordings_rendition"),
     *_belongs_to(RECORDING, "recording_id", "recordings_processingjob"),

@@ -1,6 +1,6 @@
 """The recorder's side of a live call: who may record what now, and what everybody is told about it.
 
-`reconsider` is the one place where a lease is granted, renewed or revoked: it derives what should be from the call and compares.
+`reconsider` is the one place where a lease is granted, renewed or revoked: it derives what should be and compares.
 """
 
 from datetime import datetime, timedelta
@@ -81,6 +81,7 @@ def _grant(call: Call, holder: Participant, now: datetime) -> RecorderLease:
     )
     return RecorderLease.objects.create(
         recording=recording,
+        consultation_id=call.consultation_id,
         patient_id=call.patient_id,
         participant=holder,
         sid=holder.sid,

@@ -1,6 +1,7 @@
 """Recordings: what was captured, in which pieces, and what was made of them.
 
-Every row repeats `patient`; the database refuses one whose patient differs from its parent's (docs/access.md, "Passport").
+Every row repeats `patient`; the database refuses one whose patient differs from its parent's
+(docs/access.md, "Passport").
 """
 
 import uuid
@@ -67,6 +68,7 @@ class Recording(models.Model):
         permissions = [("play_recording", "Can play this recording")]
         constraints = [
             models.UniqueConstraint(fields=["id", "patient"], name="recording_passport"),
+            models.UniqueConstraint(fields=["id", "consultation", "patient"], name="recording_consultation_passport"),
             models.CheckConstraint(
                 condition=~Q(status__in=["ready", "partial"]) | Q(duration_ms__isnull=False),
                 name="ready_recording_has_duration",
@@ -92,6 +94,7 @@ class RecorderLease(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     recording = models.ForeignKey(Recording, on_delete=models.PROTECT, related_name="leases")
+    consultation = models.ForeignKey(Consultation, on_delete=models.PROTECT, related_name="+")
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="+")
     sid = models.CharField(max_length=32)

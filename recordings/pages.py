@@ -8,7 +8,7 @@ from django.db.models import Max
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.models import User
+from accounts.models import User, Viewer
 from audit.models import Action, Entry
 from consultations.models import Call
 from recordings import policy
@@ -33,13 +33,13 @@ def kinds_text(timeline: list[dict[str, Any]]) -> str:
     return _(", then ").join(words)
 
 
-def other_name(user: User, recording: Recording) -> str:
+def other_name(user: Viewer, recording: Recording) -> str:
     if recording.clinician.user_id == user.pk:
         return recording.patient.name
     return recording.clinician.display_name
 
 
-def row(user: User, recording: Recording) -> dict[str, Any]:
+def row(user: Viewer, recording: Recording) -> dict[str, Any]:
     """Shape: one row of `_replays.html`."""
     return {
         "pk": recording.pk,
@@ -69,11 +69,11 @@ def parts(recording: Recording) -> list[dict[str, Any]]:
     ]
 
 
-def audience_text(user: User, recording: Recording) -> str:
+def audience_text(user: Viewer, recording: Recording) -> str:
     return _("Only you and %(name)s can watch this") % {"name": other_name(user, recording)}
 
 
-def accesses(recordings: Iterable[UUID], viewer: User, *, most: int = 20) -> list[dict[str, Any]]:
+def accesses(recordings: Iterable[UUID], viewer: Viewer, *, most: int = 20) -> list[dict[str, Any]]:
     """Return who opened these recordings and how long they watched, newest first. Shape: rows of `_accesses.html`.
 
     Assumes that the viewer may play them. Everybody's last opening is among them, however often others came.
@@ -95,7 +95,7 @@ def _seconds_of(openings: list[Entry]) -> dict[str, int]:
     return {entry.detail["viewing"]: entry.detail["seconds"] for entry in lines.order_by("seq")}
 
 
-def _access(entry: Entry, person: User | None, viewer: User, watched: dict[str, int]) -> dict[str, Any]:
+def _access(entry: Entry, person: User | None, viewer: Viewer, watched: dict[str, int]) -> dict[str, Any]:
     seconds = watched.get(entry.detail.get("viewing", ""), 0)
     clinician = getattr(person, "clinician", None)
     name = clinician.display_name if clinician else (person.name if person else _("Somebody"))
@@ -118,7 +118,7 @@ STAGES = list(ProcessingJob.Stage)
 NOTHING = {"state": "none", "stage_text": "", "percent": 0, "waiting": False, "replay_url": ""}
 
 
-def status_of(user: User, consultation_id: UUID) -> dict[str, Any]:
+def status_of(user: Viewer, consultation_id: UUID) -> dict[str, Any]:
     """Shape: `status` of `consultations/_recording_status.html`. For those who could never play it there is nothing."""
     recording = policy.basis_for(user).filter(consultation=consultation_id).order_by("-created_at").first()
     if recording is None:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.http import Http404
 
-from accounts.models import User
+from accounts.models import Viewer
 from audit import ledger
 from audit.models import Action
 from recordings import policy
@@ -30,7 +30,7 @@ class Opened:
     viewing: PlaybackSession
 
 
-def recording_or_404(user: User, recording_id: UUID, *, actor: ledger.Actor, now: datetime) -> Recording:
+def recording_or_404(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: datetime) -> Recording:
     """Return a recording this person may play. Refusals look like absence, and stand in the ledger.
 
     Errors: Http404, LedgerUnavailable.
@@ -45,7 +45,7 @@ def recording_or_404(user: User, recording_id: UUID, *, actor: ledger.Actor, now
     return decision.recording
 
 
-def open_replay(user: User, recording_id: UUID, *, actor: ledger.Actor, now: datetime) -> Opened:
+def open_replay(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: datetime) -> Opened:
     """Open the newest replay for this person; a new viewing is in the ledger before this returns.
 
     Errors: Http404, LedgerUnavailable.
@@ -57,9 +57,9 @@ def open_replay(user: User, recording_id: UUID, *, actor: ledger.Actor, now: dat
     return Opened(recording, rendition, _viewing(user, recording, actor, now))
 
 
-def _viewing(user: User, recording: Recording, actor: ledger.Actor, now: datetime) -> PlaybackSession:
+def _viewing(user: Viewer, recording: Recording, actor: ledger.Actor, now: datetime) -> PlaybackSession:
     """Return the viewing this request belongs to: one per person, session and half hour of quiet."""
-    viewings = PlaybackSession.objects.filter(recording=recording, user=user, session_hash=actor.session_hash)
+    viewings = PlaybackSession.objects.filter(recording=recording, user=user.pk, session_hash=actor.session_hash)
     current = viewings.filter(seen_at__gt=now - ONE_VIEWING).order_by("-seen_at")
     viewing = current.first() or _begin(user, recording, actor, now, current)
     PlaybackSession.objects.filter(pk=viewing.pk).update(seen_at=now)
@@ -68,7 +68,7 @@ def _viewing(user: User, recording: Recording, actor: ledger.Actor, now: datetim
 
 @transaction.atomic
 def _begin(
-    user: User, recording: Recording, actor: ledger.Actor, now: datetime, current: QuerySet[PlaybackSession]
+    user: Viewer, recording: Recording, actor: ledger.Actor, now: datetime, current: QuerySet[PlaybackSession]
 ) -> PlaybackSession:
     """Write the ledger's line and the viewing, both or neither."""
     # RACE: a player asks for several ranges at once; together they are one viewing and one line.
@@ -78,7 +78,7 @@ def _begin(
     viewing = PlaybackSession(
         recording=recording,
         patient_id=recording.patient_id,
-        user=user,
+        user_id=user.pk,  # type: ignore[misc]  # nobody unknown has a basis
         session_hash=actor.session_hash,
         opened_at=now,
         seen_at=now,
@@ -97,7 +97,7 @@ def count_bytes(viewing: PlaybackSession, byte_length: int) -> None:
     )
 
 
-def count_seconds(user: User, recording_id: UUID, seconds: int, *, actor: ledger.Actor, now: datetime) -> None:
+def count_seconds(user: Viewer, recording_id: UUID, seconds: int, *, actor: ledger.Actor, now: datetime) -> None:
     """Add seconds somebody says they watched, as far as there was time for them; append the totals if they grew.
 
     Errors: Http404, LedgerUnavailable.

@@ -11,13 +11,13 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from guardian.shortcuts import assign_perm, remove_perm
 
-from accounts.models import User
+from accounts.models import User, Viewer
 from recordings.models import Recording, RecordingUserObjectPermission
 
 PLAY = "play_recording"
 
 
-def granted_to(user: User) -> QuerySet[Recording]:
+def granted_to(user: Viewer) -> QuerySet[Recording]:
     """The first key: an explicit grant on this very recording."""
     grant = RecordingUserObjectPermission.objects.filter(
         content_object=OuterRef("pk"), user=user.pk, permission__codename=PLAY
@@ -25,7 +25,7 @@ def granted_to(user: User) -> QuerySet[Recording]:
     return Recording.objects.filter(Exists(grant))
 
 
-def basis_for(user: User) -> QuerySet[Recording]:
+def basis_for(user: Viewer) -> QuerySet[Recording]:
     """The second key: its patient, or the clinician who held that consultation and still works here."""
     if not user.is_authenticated:
         return Recording.objects.none()
@@ -39,7 +39,7 @@ def in_playable_state(recordings: QuerySet[Recording]) -> QuerySet[Recording]:
     return recordings.filter(status__in=Recording.PLAYABLE)
 
 
-def playable_by(user: User) -> QuerySet[Recording]:
+def playable_by(user: Viewer) -> QuerySet[Recording]:
     """The rule for lists: both keys and a playable state, in one query."""
     if not user.is_authenticated:
         return Recording.objects.none()
@@ -63,7 +63,7 @@ class Decision:
         return self.reason in {"grant_without_basis", "basis_without_grant"}
 
 
-def decide(user: User, recording_id: UUID) -> Decision:
+def decide(user: Viewer, recording_id: UUID) -> Decision:
     """Decide about one recording with each key asked separately. Queries: at most four."""
     related = Recording.objects.select_related("patient", "consultation", "clinician__user")
     recording = related.filter(pk=recording_id).first()
@@ -90,5 +90,5 @@ def grant_playback(recording: Recording) -> list[User]:
     return people
 
 
-def revoke_playback(recording: Recording, user: User) -> None:
+def revoke_playback(recording: Recording, user: Viewer) -> None:
     remove_perm(f"recordings.{PLAY}", user, recording)

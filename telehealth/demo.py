@@ -50,9 +50,13 @@ class DemoClinician(Person):
 
 
 PATIENTS = [
-    DemoPatient("ada@demo.test", "Ada Lovell", 440, (40, 110, 200), date(1988, 4, 12), "9990000018", "dr.osei@demo.test"),
+    DemoPatient(
+        "ada@demo.test", "Ada Lovell", 440, (40, 110, 200), date(1988, 4, 12), "9990000018", "dr.osei@demo.test"
+    ),
     DemoPatient("ben@demo.test", "Ben Carrow", 660, (200, 90, 40), date(1961, 9, 3), "9990000026", "dr.lind@demo.test"),
-    DemoPatient("cleo@demo.test", "Cleo Marsh", 880, (60, 160, 80), date(1999, 1, 27), "9990000034", "dr.haddad@demo.test"),
+    DemoPatient(
+        "cleo@demo.test", "Cleo Marsh", 880, (60, 160, 80), date(1999, 1, 27), "9990000034", "dr.haddad@demo.test"
+    ),
 ]
 CLINICIANS = [
     DemoClinician("dr.osei@demo.test", "Samuel Osei", 1100, (150, 60, 160), "DEMO-1001", "General practice"),
@@ -106,7 +110,7 @@ def staff_group() -> Group:
 
 
 def consultations_of_today(now: datetime) -> None:
-    """Give every patient one consultation that can be joined now; one whose time is over or which was used is replaced."""
+    """Give every patient a consultation that can be joined now; one that was used or is over is replaced."""
     for person in PATIENTS:
         patient = Patient.objects.get(user__email=person.email)
         clinician = Clinician.objects.get(user__email=person.sees)
@@ -115,7 +119,9 @@ def consultations_of_today(now: datetime) -> None:
         )
         if live_ones.exists():
             continue
-        for old in Consultation.objects.filter(clinician=clinician, status="planned", starts_at__gt=now - timedelta(days=1)):
+        for old in Consultation.objects.filter(
+            clinician=clinician, status="planned", starts_at__gt=now - timedelta(days=1)
+        ):
             Consultation.objects.filter(pk=old.pk).update(status=Consultation.Status.NO_SHOW)
         starts = now.replace(second=0, microsecond=0)
         reason = REASONS[person.sees]
@@ -198,7 +204,7 @@ class VisitInThePast:
         modes.request(self.call.pk, by=self.clinician, want=mode, epoch=self.call.epoch, now=self.now)
         self.call.refresh_from_db()
         if mode == "video":
-            question = self.call.question["id"]
+            question = (self.call.question or {})["id"]
             modes.answer(self.call.pk, by=self.patient, question_id=question, answer="accept", now=self.now)
 
     def _record(self, mode: str, seconds: float) -> None:

@@ -9,8 +9,7 @@ from django.shortcuts import render
 from audit.ledger import LedgerUnavailable
 
 PERMISSIONS_POLICY = (
-    "camera=(self), microphone=(self), screen-wake-lock=(self), display-capture=(), geolocation=(), "
-    "payment=(), usb=()"
+    "camera=(self), microphone=(self), screen-wake-lock=(self), display-capture=(), geolocation=(), payment=(), usb=()"
 )
 
 
@@ -28,16 +27,14 @@ class SafeHeadersMiddleware:
     async_capable = True
     sync_capable = True
 
-    def __init__(
-        self, get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
-    ) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]) -> None:
         self.get_response = get_response
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
         if iscoroutinefunction(self):
-            return self._acall(request)
+            return self._acall(request)  # type: ignore[attr-defined]
         return add_safe_headers(self.get_response(request))  # type: ignore[arg-type]
 
     async def _acall(self, request: HttpRequest) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -90,7 +91,7 @@ SQLITE_OPTIONS = {
     "timeout": 20,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
 }
-DATABASES = {"default": dj_database_url.config(default=f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")}
+DATABASES: dict[str, Any] = {"default": dj_database_url.config(default=f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
 else:
@@ -112,7 +113,11 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # email is unique by the constraint one_account_per_email
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # email is unique by the constraint one_account_per_email
+    "security.W005",  # subdomains and preloading are for who owns the domain to decide, at the proxy
+    "security.W021",
+]
 ANONYMOUS_USER_NAME = None  # guardian: nobody anonymous can ever be granted anything
 GUARDIAN_AUTO_PREFETCH = False
 LOGIN_URL = "account_login"
@@ -137,7 +142,7 @@ FORMAT_MODULE_PATH = ["telehealth.formats"]
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "telehealth.staticfiles.HashedStaticFiles"},
 }
@@ -176,7 +181,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 if REDIS_URL:
     # Never the core layer: it drops bursts silently and breaks under redis-py 8's socket timeout.
     CHANNEL_LAYERS["default"] = {

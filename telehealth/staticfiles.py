@@ -10,5 +10,5 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):
     # Only ours: packages ship scripts whose imports name things that exist elsewhere.
     _js_module_import_aggregation_patterns = (
         "js/*.js",
-        HashedFilesMixin._js_module_import_aggregation_patterns[1],
+        HashedFilesMixin._js_module_import_aggregation_patterns[1],  # type: ignore[attr-defined]
     )

@@ -158,6 +158,7 @@ def make_pieces(world: World) -> Pieces:
         wording_version=CURRENT.version, wording_sha256=CURRENT.sha256, given_at=at,
     )  # fmt: skip
     lease = RecorderLease.objects.create(
+        consultation=world.recording.consultation,
         recording=world.recording, **own, participant=clinicians_place, sid="s1", granted_at=at, expires_at=at
     )
     segment = Segment.objects.create(

@@ -16,7 +16,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from channels.layers import channel_layers
 from django.contrib.auth.models import Group
-from django.db import transaction
+from django.db import connections, transaction
 from django.test import Client, TransactionTestCase
 from django.utils import timezone
 
@@ -132,6 +132,7 @@ def opened_house() -> Iterator[House]:
     """A portal that remembers nobody from an earlier test, and new people."""
     hub.__init__()  # type: ignore[misc]
     channel_layers.backends.clear()
+    connections["default"].settings_dict["CONN_MAX_AGE"] = None  # a connection for each message takes half of the time
     with transaction.atomic():
         ada, ben = make_side("Ada"), make_side("Ben")
     portal = Portal()
@@ -284,12 +285,9 @@ class Line:
 
     def differences(self) -> Frame:
         """Compare what was heard with what the portal says: name → (reduced here, in a new snapshot)."""
-        truth, own = self.ask("sync")["snapshot"], self.state()
-        flat = [
-            {**whole, **{f"{p['role']}.{name}": p[name] for p in whole["participants"] for name in p}} for whole in (own, truth)
-        ]
-        names = set(flat[0]) | set(flat[1]) - {"participants"}
-        return {n: (flat[0].get(n), flat[1].get(n)) for n in names - {"participants"} if flat[0].get(n) != flat[1].get(n)}
+        sides = [_spread(self.state()), _spread(self.ask("sync")["snapshot"])]
+        names = set(sides[0]) | set(sides[1])
+        return {n: (sides[0].get(n), sides[1].get(n)) for n in names if sides[0].get(n) != sides[1].get(n)}
 
     # the line itself
 
@@ -312,8 +310,13 @@ class Line:
         self.portal.loop.call_soon_threadsafe(self.reads.clear)
 
 
+def _spread(state: Frame) -> Frame:
+    people = {f"{p['role']}.{name}": one for p in state["participants"] for name, one in p.items()}
+    return {name: one for name, one in state.items() if name != "participants"} | people
+
+
 def flat(frame: Frame) -> Frame:
-    """Return what the frame says of one person or of the recording as if it said it itself, where it can be compared."""
+    """Return what the frame says of one person or of the recording as if it said it itself, to be compared."""
     inner = [frame, frame.get("participant"), frame.get("recording")]
     return {name: one for part in inner if part for name, one in part.items() if isinstance(one, str | int | None)}
 
@@ -375,8 +378,7 @@ def consents(line: Line, scope: str = "audio_video") -> Frame:
 
 def calm(*lines: Line) -> None:
     """Wait until nothing is on its way any more."""
-    for _ in range(2):
-        for line in lines:
-            if line.closed is None:
-                line.ask("ping", c=1)
-    time.sleep(0.1)
+    for line in lines:
+        if line.closed is None:
+            line.ask("ping", c=1)
+    time.sleep(0.05)

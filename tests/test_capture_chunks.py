@@ -92,11 +92,11 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "status", "code"), BAD)
-def test_a_chunk_that_is_not_what_it_says_is_not_stored(visit: Visit, put, wrong, status, code) -> None:
-    wrong = {"number": 0, "body": BODIES[0]} | wrong
-    answer = put(wrong.pop("number"), wrong.pop("body"), **wrong)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+def test_a_chunk_that_is_not_what_it_says_is_not_stored(visit: Visit, put) -> None:
+    for wrong, status, code in BAD:
+        sent = {"number": 0, "body": BODIES[0]} | wrong
+        answer = put(sent.pop("number"), sent.pop("body"), **sent)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), list(wrong.items())
     assert nothing_is_stored(visit)
     assert put(0, BODIES[0]).status_code == 201
 
@@ -105,10 +105,10 @@ def test_a_chunk_of_exactly_two_mib_is_stored(put) -> None:
     assert put(0, BODIES[0] + bytes(2 * 1024 * 1024 - len(BODIES[0]))).status_code == 201
 
 
-@pytest.mark.parametrize("token", ["", "x", "a:b:c", "é", "eyJzIjoiIn0:sig"])
-def test_without_a_readable_token_nothing_is_stored(visit: Visit, put, token: str) -> None:
-    answer = put(0, BODIES[0], token=token)
-    assert (answer.status_code, answer.json()["code"]) == (401, "token")
+def test_without_a_readable_token_nothing_is_stored(visit: Visit, put) -> None:
+    for token in ("", "x", "a:b:c", "é", "eyJzIjoiIn0:sig"):
+        answer = put(0, BODIES[0], token=token)
+        assert (answer.status_code, answer.json()["code"]) == (401, "token"), token
     assert nothing_is_stored(visit)
 
 
@@ -189,11 +189,11 @@ def test_a_token_outlives_the_sign_out_but_not_the_deactivation(visit: Visit, pu
     assert Chunk.objects.filter(segment__recording=visit.recording).count() == 1
 
 
-@pytest.mark.parametrize("status", ["sealed", "processing", "ready", "quarantined", "failed", "withdrawn", "erased"])
-def test_after_sealing_or_withdrawal_nothing_more_is_taken(visit: Visit, put, status: str) -> None:
-    Recording.objects.filter(pk=visit.recording.pk).update(status=status, duration_ms=1)
-    answer = put(0, BODIES[0])
-    assert (answer.status_code, answer.json()["code"]) == (410, "over")
+def test_after_sealing_or_withdrawal_nothing_more_is_taken(visit: Visit, put) -> None:
+    for status in ("sealed", "processing", "ready", "quarantined", "failed", "withdrawn", "erased"):
+        Recording.objects.filter(pk=visit.recording.pk).update(status=status, duration_ms=1)
+        answer = put(0, BODIES[0])
+        assert (answer.status_code, answer.json()["code"]) == (410, "over"), status
     assert nothing_is_stored(visit)
 
 

@@ -90,21 +90,14 @@ def test_after_closing_no_number_beyond_the_manifest_is_stored(visit: Visit, ope
     assert len(stored_files(visit.recording)) == 1
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"root": "x"},
-        {"root": "0" * 63},
-        {"chunks": -1},
-        {"chunks": 20_001},
-        {"duration_ms": 10**9},
-        {"reason": "<script>"},
-        {"bytes": "many"},
-    ],
-)
-def test_a_manifest_that_cannot_be_is_refused(close, wrong) -> None:
-    answer = close(**wrong)
-    assert (answer.status_code, answer.json()["code"]) == (400, "bad_shape")
+def test_a_manifest_that_cannot_be_is_refused(close) -> None:
+    bad = [
+        {"root": "x"}, {"root": "0" * 63}, {"chunks": -1}, {"chunks": 20_001}, {"duration_ms": 10**9},
+        {"reason": "<script>"}, {"bytes": "many"},
+    ]  # fmt: skip
+    for wrong in bad:
+        answer = close(**wrong)
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_shape"), wrong
     assert Segment.objects.get().status == "open"
 
 

@@ -6,13 +6,16 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from audit.ledger import PORTAL
 from audit.models import Action, Entry
+from consultations import calls
+from consultations import consents as service
 from consultations.consents import capture_mode
 from consultations.models import Participant, RecordingConsent
 from consultations.wordings import CURRENT
 from recordings.live import recording_view
 from recordings.models import RecorderLease, Recording
-from tests.lines import House, Line, Room, calm, common_database, consents, opened_house
+from tests.lines import House, Line, Room, calm, common_database, consents, make_side, opened_house
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -207,18 +210,13 @@ def test_the_end_of_the_call_ends_the_lease(house: House) -> None:
     assert live_leases(room) == []
 
 
-def test_an_answer_at_the_moment_of_admission_tells_the_present_state(house: House, monkeypatch) -> None:
+def test_an_answer_at_the_moment_of_admission_tells_the_present_state() -> None:
     """What was read before the call's row was held must not be told: the other would see the patient outside again."""
-    from consultations import calls, consents
-    from tests.lines import make_side
-
     side = make_side("Cleo")
     call = calls.open_call(side.planned, now=timezone.now())
     stale = side.planned.participants.get(role="patient")
     Participant.objects.filter(pk=stale.pk).update(admitted_at=timezone.now(), video="on")
     facts = {"version": CURRENT.version, "sha256": CURRENT.sha256, "scope": "audio"}
-    from audit.ledger import PORTAL
-
-    consents.give(call.pk, by=stale, **facts, actor=PORTAL, now=timezone.now())
+    service.give(call.pk, by=stale, **facts, actor=PORTAL, now=timezone.now())
     told = call.events.get(kind="consent.changed").payload["participant"]
     assert (told["admitted"], told["video"], told["recording"]) == (True, "on", "allowed_audio")

@@ -12,6 +12,7 @@ from django.utils import timezone
 from consultations import calls, modes, presence, tasks
 from consultations.calls import Refused
 from consultations.models import Call, Mode, Participant
+from consultations.protocol import MESSAGES
 from tests.lines import House, Room, calm, common_database, make_side, opened_house
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
@@ -174,7 +175,7 @@ def test_asking_twice_asks_once(talk: Talk) -> None:
 
 
 def test_two_requests_at_one_moment_make_one_step() -> None:
-    for _ in range(5):
+    for _ in range(4):
         talk = Talk()
         start, wrong = threading.Barrier(2), []
 
@@ -312,6 +313,4 @@ def test_a_waiting_patient_and_a_guest_switch_nothing(house: House) -> None:
     osei.ask("admit", participant=room.id_of("patient"))
     for want in ("photo", None, ["video"], Mode.VIDEO.upper()):
         assert ada.ask("mode.request", want=want, epoch=1)["code"] == "bad_shape"
-    from consultations.protocol import MESSAGES
-
     assert all(MESSAGES[t].roles == {"patient", "clinician"} for t in ("mode.request", "mode.answer"))

@@ -110,6 +110,8 @@ CHILDREN = [
         RecorderLease,
         lambda row, sides: {"id": uuid.uuid4(), "revoked_at": row["granted_at"]},
         ("Recording", "recording_id"),
+        ("consultation_id", "patient_id"),
+        fixed=("participant_id",),
     ),
     Child(Segment, _next_number, ("Recording", "recording_id")),
     Child(Chunk, _next_number, ("Segment", "segment_id")),
@@ -229,7 +231,7 @@ def test_a_standing_row_cannot_move_to_the_neighbour_even_with_all_owners_right(
 def test_a_standing_row_can_still_change_in_other_ways(child: Child, sides: Sides) -> None:
     """Otherwise the refusals above would prove nothing about owners."""
     free = {Participant: {"audio": "off"}, Call: {"end_reason": "lost"}, RecordingConsent: {"wording_version": "x"},
-            Recording: {"reason": "x"}, RecorderLease: {"sid": "s2"}, Segment: {"mime": "video/webm"},
+            Recording: {"reason": "x"}, RecorderLease: {"revoked_why": "ended"}, Segment: {"mime": "video/webm"},
             Chunk: {"byte_length": 9}, Rendition: {"content_type": "audio/webm"}, ProcessingJob: {"fault": "x"},
             PlaybackSession: {"ranges": 5}}  # fmt: skip
     if child.model in free:

@@ -113,19 +113,19 @@ def test_nobody_can_have_watched_for_longer_than_there_was_time(cast: Cast) -> N
     assert len(lines) <= 4, "what does not grow is not written again"
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "", "x", "[]", "3", "null", '"seconds"', "{}", '{"seconds": "9"}', '{"seconds": 1.5}', '{"seconds": true}',
-        '{"seconds": -1}', '{"seconds": 121}', '{"seconds": null}', '{"seconds": 1e999}', "[" * 100_000,
-        '{"seconds": ' + "9" * 5000 + "}",
-    ],
-)  # fmt: skip
-def test_a_report_that_cannot_be_is_refused(cast: Cast, body: str) -> None:
+BAD_REPORTS = [
+    "", "x", "[]", "3", "null", '"seconds"', "{}", '{"seconds": "9"}', '{"seconds": 1.5}', '{"seconds": true}',
+    '{"seconds": -1}', '{"seconds": 121}', '{"seconds": null}', '{"seconds": 1e999}', "[" * 100_000,
+    '{"seconds": ' + "9" * 5000 + "}",
+]  # fmt: skip
+
+
+def test_a_report_that_cannot_be_is_refused(cast: Cast) -> None:
     viewer, recording = Viewer(cast.ada.patient.user), cast.ada.recording
-    assert report(viewer, recording.pk, body) == 400
+    assert {body[:20]: report(viewer, recording.pk, body) for body in BAD_REPORTS} == {b[:20]: 400 for b in BAD_REPORTS}
     assert not PlaybackSession.objects.exists()
     assert not lines_of(recording, Action.WATCHED)
+    assert report(viewer, recording.pk, '{"seconds": 120}') == 204
 
 
 @pytest.mark.parametrize("seconds", [0, 1])

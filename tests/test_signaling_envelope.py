@@ -37,8 +37,8 @@ def frame(**facts: object) -> str:
 NOT_JSON = [
     "", "{", "nonsense", '{"v":1,"t":"ping","id":"x","c":NaN}', '{"v":1,"t":"ping","id":"x","c":-Infinity}',
     '{"v":1,"t":"ping","id":"x","c":1e999}', '{"v":1,"t":"ping","id":"x","c":' + "9" * 30 + "}",
-    '{"v":1,"t":"ping","id":"x","c":' + "9" * 400 + "}", '{"v":1,"t":"ping","id":"x","c":' + "9" * 5000 + "}", '{"v":1,"t":"ping","id":"\\ud800","c":1}', DEEP,
-    '{"v":1,"t":"ping","id":"x","c":1}{}',
+    '{"v":1,"t":"ping","id":"x","c":' + "9" * 400 + "}", '{"v":1,"t":"ping","id":"x","c":' + "9" * 5000 + "}",
+    '{"v":1,"t":"ping","id":"\\ud800","c":1}', '{"v":1,"t":"ping","id":"x","c":1}{}', DEEP,
 ]  # fmt: skip
 NO_MESSAGE = [
     "null", "[]", '"ping"', "17", "{}", frame(v=2), frame(v="1"), frame(t=None), frame(t=7), frame(t=""),
@@ -110,9 +110,10 @@ def test_a_frame_is_measured_in_bytes_and_must_be_text(house: House) -> None:
 
 def test_a_flood_closes_the_socket_and_what_follows_has_no_effect(house: House, monkeypatch) -> None:
     monkeypatch.setattr(hubs, "RATE_PER_S", 0)
+    monkeypatch.setattr(hubs, "BURST", 60)
     room = Room(house.portal, house.ada)
     ada, osei = room.begins()
-    for number in range(130):
+    for number in range(70):
         ada.say("sync", f"flood-{number}")
     ada.say("leave")
     assert ada.hears_until_closed() == 4429
@@ -123,9 +124,10 @@ def test_a_flood_closes_the_socket_and_what_follows_has_no_effect(house: House, 
 
 def test_reconnecting_refills_no_allowance(house: House, monkeypatch) -> None:
     monkeypatch.setattr(hubs, "RATE_PER_S", 0)
+    monkeypatch.setattr(hubs, "BURST", 60)
     room = Room(house.portal, house.ada)
     ada = room.enters("patient")
-    for number in range(130):
+    for number in range(70):
         ada.say("sync", f"flood-{number}")
     assert ada.hears_until_closed() == 4429
     again = house.portal.line(room.user("patient"), room.consultation.pk, tab=ada.tab)
@@ -254,7 +256,7 @@ def fuzzed(dice: random.Random, number: int, known: dict[str, object]) -> str:
     return raw
 
 
-def test_six_hundred_fuzzed_frames_leave_the_call_sane(house: House, monkeypatch) -> None:
+def test_five_hundred_fuzzed_frames_leave_the_call_sane(house: House, monkeypatch) -> None:
     monkeypatch.setattr(hubs, "BURST", 10**9)
     monkeypatch.setattr("consultations.consumers.BAD_FRAMES_MOST", 10**9)
     hubs.hub.__init__()  # type: ignore[misc]
@@ -267,7 +269,7 @@ def test_six_hundred_fuzzed_frames_leave_the_call_sane(house: House, monkeypatch
         "to": osei.sid, "gen": ada.gen, "neg": 1, "sdp": SDP, "cs": [None], "epoch": 1, "want": "video", "mic": "on",
         "audio": "off", "c": 1, "participant": room.id_of("patient"), "answer": "accept", "scope": "audio",
     }  # fmt: skip
-    for number in range(600):
+    for number in range(500):
         ada.throw(fuzzed(dice, number, known))
     ada.ask("sync")
     calm(ada, osei)

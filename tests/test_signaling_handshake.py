@@ -41,7 +41,9 @@ def test_a_page_of_another_origin_is_refused_in_the_handshake(house: House) -> N
 
 def test_our_own_page_is_let_in_over_http_and_tls(house: House) -> None:
     for scheme in ("http", "https"):
-        line = house.portal.line(house.ada.patient.user, house.ada.planned.pk, headers={"origin": f"{scheme}://127.0.0.1:8000"})
+        line = house.portal.line(
+            house.ada.patient.user, house.ada.planned.pk, headers={"origin": f"{scheme}://127.0.0.1:8000"}
+        )
         assert (line.accepted, line.closed) == (True, None)
 
 

@@ -81,26 +81,29 @@ def test_nobody_enters_twice(house: House) -> None:
     assert room.call.seq == seq
 
 
-@pytest.mark.parametrize(
-    ("t", "body"),
-    [("sig.offer", {"neg": 1, "sdp": SDP}), ("sig.answer", {"neg": 1, "sdp": SDP}), ("sig.cand", {"neg": 1, "cs": [None]}),
-     ("pc.restart_please", {})],
-)  # fmt: skip
-def test_signals_pass_between_two_admitted_people_and_nobody_else(house: House, t: str, body: dict) -> None:
+SIGNALS = {
+    "sig.offer": {"neg": 1, "sdp": SDP}, "sig.answer": {"neg": 1, "sdp": SDP}, "sig.cand": {"neg": 1, "cs": [None]},
+    "pc.restart_please": {},
+}  # fmt: skip
+
+
+def test_signals_pass_between_two_admitted_people_and_nobody_else(house: House) -> None:
     room = Room(house.portal, house.ada)
     ada, osei = room.both()
     ben, haddad = Room(house.portal, house.ben).begins()
-    assert ada.ask(t, to=osei.sid, gen=0, **body)["code"] == "not_admitted"
+    for t, body in SIGNALS.items():
+        assert ada.ask(t, to=osei.sid, gen=0, **body)["code"] == "not_admitted"
     osei.ask("admit", participant=room.id_of("patient"))
     gen = ada.hears("pair")["gen"]
-    assert ada.ask(t, to=osei.sid, gen=gen, **body)["t"] == "ack"
-    assert osei.hears(t) == {"v": 1, "t": t, "from": ada.sid, "gen": gen, **body}
-    for stranger in (ben.sid, haddad.sid, ada.sid, "0" * 16):
-        assert ada.ask(t, to=stranger, gen=gen, **body)["code"] == "no_peer"
-    for stale in (gen - 1, gen + 1):
-        assert ada.ask(t, to=osei.sid, gen=stale, **body)["code"] == "stale_gen"
+    for t, body in SIGNALS.items():
+        assert ada.ask(t, to=osei.sid, gen=gen, **body)["t"] == "ack"
+        assert osei.hears(t) == {"v": 1, "t": t, "from": ada.sid, "gen": gen, **body}
+        for stranger in (ben.sid, haddad.sid, ada.sid, "0" * 16):
+            assert ada.ask(t, to=stranger, gen=gen, **body)["code"] == "no_peer"
+        for stale in (gen - 1, gen + 1):
+            assert ada.ask(t, to=osei.sid, gen=stale, **body)["code"] == "stale_gen"
     calm(ada, osei, ben, haddad)
-    assert [len(line.said(t)) for line in (ada, osei, ben, haddad)] == [0, 1, 0, 0]
+    assert [[len(line.said(t)) for line in (ada, osei, ben, haddad)] for t in SIGNALS] == [[0, 1, 0, 0]] * 4
 
 
 def test_the_sender_is_ours_to_say_and_unknown_keys_are_dropped(house: House) -> None:
@@ -136,10 +139,9 @@ def test_signals_of_the_wrong_shape_are_not_passed_on(house: House) -> None:
 
 def test_only_the_holder_of_the_lease_beats_or_reports_a_fault(house: House) -> None:
     room, other = Room(house.portal, house.ada), Room(house.portal, house.ben)
-    for one in (room, other):
-        for line in one.begins():
-            consents(line)
-    ada, osei = (next(x for x in house.portal.lines if x.sid == room.place(role).sid) for role in ("patient", "clinician"))
+    (ada, osei), others = room.begins(), other.begins()
+    for line in (ada, osei, *others):
+        consents(line)
     own, foreign = (str(RecorderLease.objects.get(recording__call=one.call).pk) for one in (room, other))
     beat = {"segment": str(uuid.uuid4()), "made": 1, "acked": 1}
     expires = dict(RecorderLease.objects.values_list("pk", "expires_at"))
@@ -198,7 +200,8 @@ def password_changes(line: Line, room: Room) -> None:
 
 
 def grant_goes(line: Line, room: Room) -> None:
-    policy.revoke_place(Participant.objects.get(consultation=room.consultation, user=line.client.session["_auth_user_id"]))
+    places = Participant.objects.filter(consultation=room.consultation)
+    policy.revoke_place(places.get(user=line.client.session["_auth_user_id"]))
 
 
 def clinician_leaves_the_practice(line: Line, room: Room) -> None:
@@ -213,7 +216,7 @@ ENDINGS = [
 ]  # fmt: skip
 NAMES = [ending.__name__ for ending, _ in ENDINGS]
 EVERY_ENDING = pytest.mark.parametrize(("ending", "code"), ENDINGS, ids=NAMES)
-SOME_ENDINGS = pytest.mark.parametrize(("ending", "code"), ENDINGS[1:5], ids=NAMES[1:5])
+SOME_ENDINGS = pytest.mark.parametrize(("ending", "code"), ENDINGS[3:5], ids=NAMES[3:5])
 
 
 @contextlib.contextmanager
@@ -310,5 +313,5 @@ def test_consent_can_be_given_only_for_oneself(house: House) -> None:
     ada, osei = room.both()
     consents(ada, "audio")
     osei.hears("consent.changed")
-    assert [c.participant_id for c in RecordingConsent.objects.filter(patient=house.ada.patient)] == [room.place("patient").pk]
+    assert RecordingConsent.objects.get(patient=house.ada.patient).participant_id == room.place("patient").pk
     assert room.place("clinician").recording == "unasked"

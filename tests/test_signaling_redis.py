@@ -86,8 +86,9 @@ def test_a_redis_that_dies_costs_no_socket_and_no_state(house: House, redis, mon
     assert osei.ask("mode.request", want="video", epoch=1)["t"] == "ack"
     question = ada.hears("mode.asked")["question"]["id"]
     assert ada.ask("mode.answer", question=question, answer="accept")["t"] == "ack"
-    assert osei.hears("mode.changed")["mode"] == "video"
     for line in (ada, osei):
+        assert line.hears("mode.changed")["mode"] == "video"
+        line.catch_up()
         assert (line.closed, line.differences()) == (None, {})
     osei.client.logout()
     assert osei.hears_until_closed() == 4401

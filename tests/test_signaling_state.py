@@ -1,4 +1,4 @@
-"""The state both people share: no gaps, the same for everybody, whatever the channel layer loses; and how a call ends."""
+"""The state both people share: no gaps, the same for both, whatever the channel layer loses; and how a call ends."""
 
 import asyncio
 import json

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
-from accounts.models import User
+from accounts.models import Viewer
 from consultations.models import Mode
 from recordings import safe
 from recordings.capture import tokens
@@ -36,7 +36,7 @@ class OpenSegment:
 
 
 def open_segment(
-    user: User, *, segment_id: UUID, lease_id: UUID, mode: str, epoch: int, mime: str, t0: int, now: datetime
+    user: Viewer, *, segment_id: UUID, lease_id: UUID, mode: str, epoch: int, mime: str, t0: int, now: datetime
 ) -> OpenSegment:
     """Open a segment under the caller's own lease; the same id again returns the same segment.
 
@@ -56,9 +56,9 @@ def open_segment(
     return _opened(segment, created=True, now=now)
 
 
-def _own_lease(user: User, lease_id: UUID) -> RecorderLease:
+def _own_lease(user: Viewer, lease_id: UUID) -> RecorderLease:
     """Locks: the recording's row, so that segment numbers have no gaps and nothing is sealed meanwhile."""
-    lease = RecorderLease.objects.filter(pk=lease_id, participant__user=user).first()
+    lease = RecorderLease.objects.filter(pk=lease_id, participant__user=user.pk).first()
     if lease is None:
         raise CaptureRefused(*ABSENT)
     recordings = Recording.objects.select_for_update(of=("self",), no_key=True).select_related("patient", "call")
@@ -131,10 +131,10 @@ def _opened(segment: Segment, *, created: bool, now: datetime) -> OpenSegment:
     return OpenSegment(segment, tokens.issue(segment, now=now), key, created)
 
 
-def unfinished_of(user: User, *, now: datetime) -> list[OpenSegment]:
+def unfinished_of(user: Viewer, *, now: datetime) -> list[OpenSegment]:
     """Return the caller's own segments that still wait for chunks or for their manifest."""
     segments = Segment.objects.select_related("recording", "lease").filter(
-        lease__participant__user=user,
+        lease__participant__user=user.pk,
         status__in=(Segment.Status.OPEN, Segment.Status.CLOSED, Segment.Status.ABANDONED),
         recording__status__in=Recording.TAKES_CHUNKS,
         opened_at__gt=now - UNFINISHED_FOR,

@@ -4,14 +4,14 @@ from typing import NoReturn
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from tink import (  # type: ignore[import-untyped]
+from tink import (
     TinkError,
     new_keyset_handle,
     proto_keyset_format,
     secret_key_access,
     streaming_aead,
 )
-from tink.proto import (  # type: ignore[import-untyped]
+from tink.proto import (
     aes_gcm_hkdf_streaming_pb2,
     common_pb2,
     tink_pb2,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, NoReturn, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
-from tink import (  # type: ignore[import-untyped]
+from tink import (
     TinkError,
     aead,
     new_keyset_handle,

@@ -39,9 +39,9 @@ class Portal:
 
     def ask(self, expression: str) -> str:
         """Return what a Python expression prints inside the portal's own code and data."""
-        setup = "import django; django.setup(); from django.db.models import *; "
+        setup = "import django; django.setup()\nfrom recordings.models import *\nfrom consultations.models import *"
         done = subprocess.run(
-            [sys.executable, "-c", f"{setup}\nfrom recordings.models import *\nfrom consultations.models import *\nprint({expression})"],
+            [sys.executable, "-c", f"{setup}\nprint({expression})"],
             cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=True,
         )  # fmt: skip
         return done.stdout.strip()
@@ -57,7 +57,8 @@ def start(data_dir: Path, **more: str) -> Portal:
     port = free_port()
     environment = {
         **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "VIRTUAL_ENV"}},
-        "DATA_DIR": str(data_dir), "DEMO": "1", "SMALL_PICTURES": "1", "DJANGO_SETTINGS_MODULE": "telehealth.settings", **more,
+        "DATA_DIR": str(data_dir), "DEMO": "1", "SMALL_PICTURES": "1", "DJANGO_SETTINGS_MODULE": "telehealth.settings",
+        **more,
     }  # fmt: skip
     for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
         subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True, timeout=180)

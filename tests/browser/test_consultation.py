@@ -91,11 +91,12 @@ def test_consultation_switches_three_times_and_only_its_people_replay_it(enter: 
 SEEK = """async ([at]) => {
   const player = document.querySelector("video");
   player.muted = true;
-  if (player.readyState < 1) await new Promise((done) => player.addEventListener("loadedmetadata", done, { once: true }));
+  const once = (name) => new Promise((done) => player.addEventListener(name, done, { once: true }));
+  if (player.readyState < 1) await once("loadedmetadata");
   let frame = -1;
   const follow = (_, facts) => { frame = facts?.mediaTime ?? frame; player.requestVideoFrameCallback(follow); };
   follow();
-  const sought = new Promise((done) => player.addEventListener("seeked", done, { once: true }));
+  const sought = once("seeked");
   player.currentTime = at;
   await sought;
   await new Promise((done) => setTimeout(done, 400));
@@ -144,7 +145,8 @@ def assert_seeks(person: Somebody, replay: str, timeline: list[dict[str, Any]], 
     assert chapters.count() == len(timeline)
     chapters.nth(1).click()
     person.page.wait_for_function(
-        "([at]) => Math.abs(document.querySelector('video').currentTime - at) < 0.3", arg=[timeline[1]["from_ms"] / 1000]
+        "([at]) => Math.abs(document.querySelector('video').currentTime - at) < 0.3",
+        arg=[timeline[1]["from_ms"] / 1000],
     )
 
 
