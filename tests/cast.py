@@ -159,7 +159,12 @@ def make_pieces(world: World) -> Pieces:
     )  # fmt: skip
     lease = RecorderLease.objects.create(
         consultation=world.recording.consultation,
-        recording=world.recording, **own, participant=clinicians_place, sid="s1", granted_at=at, expires_at=at
+        recording=world.recording,
+        **own,
+        participant=clinicians_place,
+        sid="s1",
+        granted_at=at,
+        expires_at=at,
     )
     segment = Segment.objects.create(
         id=uuid.uuid4(), recording=world.recording, **own, lease=lease, number=0, mode=Mode.AUDIO, epoch=1,

@@ -79,19 +79,17 @@ def test_without_a_session_or_a_csrf_token_nothing_opens(visit: Visit) -> None:
     assert Recorder(visit).open().status_code == 201
 
 
-NOT_ALLOWED = (
-    [
-        ({"epoch": 7}, 409, "stale_epoch"),
-        ({"mode": "video", "mime": "video/webm"}, 409, "wrong_mode"),
-        ({"mime": "text/html"}, 415, "mime"),
-        ({"mime": "video/webm"}, 415, "mime"),
-        ({"mime": "audio/webm;codecs=opus\r\nX-Evil: 1"}, 415, "mime"),
-        ({"mode": "screen"}, 400, "bad_shape"),
-        ({"segment": "../../etc"}, 400, "bad_shape"),
-        ({"t0": -1}, 400, "bad_shape"),
-        ({"t0": "soon"}, 400, "bad_shape"),
-    ],
-)
+NOT_ALLOWED = [
+    ({"epoch": 7}, 409, "stale_epoch"),
+    ({"mode": "video", "mime": "video/webm"}, 409, "wrong_mode"),
+    ({"mime": "text/html"}, 415, "mime"),
+    ({"mime": "video/webm"}, 415, "mime"),
+    ({"mime": "audio/webm;codecs=opus\r\nX-Evil: 1"}, 415, "mime"),
+    ({"mode": "screen"}, 400, "bad_shape"),
+    ({"segment": "../../etc"}, 400, "bad_shape"),
+    ({"t0": -1}, 400, "bad_shape"),
+    ({"t0": "soon"}, 400, "bad_shape"),
+]
 
 
 def test_what_the_log_does_not_allow_does_not_open(visit: Visit) -> None:

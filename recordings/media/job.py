@@ -56,9 +56,7 @@ class Job:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         return cls(
-            segments=tuple(
-                SegmentInput(**{**s, "gaps": tuple(s["gaps"])}) for s in data["segments"]
-            ),
+            segments=tuple(SegmentInput(**{**s, "gaps": tuple(s["gaps"])}) for s in data["segments"]),
             output_fd=data["output_fd"],
             size=Size(*data["size"]),
             absences=tuple(Absence(**a) for a in data["absences"]),

@@ -46,9 +46,7 @@ def join(plan: Plan, sources: Mapping[int, Source], output_fd: int, size: Size |
         template = next(iter(inputs.values())).streams.audio[0]
         replay = _Replay(stack.enter_context(_create(output_fd)), template, size)
         readers = {
-            number: _Reader(
-                in_time_order(packets_of(container)), sources[number].t0_ms - plan.origin_ms
-            )
+            number: _Reader(in_time_order(packets_of(container)), sources[number].t0_ms - plan.origin_ms)
             for number, container in inputs.items()
         }
         for index, part in enumerate(plan.parts):
@@ -154,9 +152,7 @@ class _Replay:
         self._mux(self._audio, at_ms, data, duration_ms)
         self._audio_end = at_ms + duration_ms
 
-    def _mux(
-        self, stream: Stream, at_ms: int, data: bytes, lasts_ms: int = 0, *, is_key: bool = True
-    ) -> None:
+    def _mux(self, stream: Stream, at_ms: int, data: bytes, lasts_ms: int = 0, *, is_key: bool = True) -> None:
         # The muxer refuses a stream that steps back or stands still.
         at_ms = max(at_ms, self._last.get(stream.index, -1) + 1)
         self._last[stream.index] = at_ms

@@ -33,9 +33,7 @@ def default_timeout_s(job: Job) -> float:
     return max(60.0, 0.5 * job.wall_clock_ms / 1000)
 
 
-def run_job(
-    job: Job, *, timeout_s: float | None = None, on_stage: Callable[[Stage], None] | None = None
-) -> JoinResult:
+def run_job(job: Job, *, timeout_s: float | None = None, on_stage: Callable[[Stage], None] | None = None) -> JoinResult:
     """Probe, plan, join and verify in a process of its own; the replay lies in job.output_fd.
 
     The fds stay the caller's. An exception from `on_stage` stops the process and is passed on.

@@ -86,9 +86,7 @@ def _write(
     for start in range(0, duration_ms * RATE // 1000, FRAME_SAMPLES):
         while video is not None and shown * RATE < start * fps + FRAME_SAMPLES * fps:
             if shown * 1000 < duration_ms * fps:
-                output.mux(
-                    video.encode(_bars(colours, Size(video.width, video.height), shown, fps))
-                )
+                output.mux(video.encode(_bars(colours, Size(video.width, video.height), shown, fps)))
             shown += 1
         output.mux(audio.encode(_sound(second, start)))
     if video is not None:
@@ -99,9 +97,7 @@ def _write(
 def _one_second(tones_hz: Sequence[int]) -> bytes:
     loudness = 0.6 * 32767 / max(1, len(tones_hz))
     steps = [2 * math.pi * tone / RATE for tone in tones_hz]
-    return array(
-        "h", (round(loudness * sum(math.sin(s * n) for s in steps)) for n in range(RATE))
-    ).tobytes()
+    return array("h", (round(loudness * sum(math.sin(s * n) for s in steps)) for n in range(RATE))).tobytes()
 
 
 def _sound(second: bytes, start: int) -> av.AudioFrame:

@@ -107,9 +107,7 @@ def plan(
     known: list[_Label] = [_Label(a.from_ms, a.to_ms, a.reason) for a in absences] + missing
     parts = _with_holes(kept, known, origin, limit)
     duration = parts[-1].to_ms - origin if parts else 0
-    shifted = (
-        Part(p.kind, p.from_ms - origin, p.to_ms - origin, p.segment, p.reason) for p in parts
-    )
+    shifted = (Part(p.kind, p.from_ms - origin, p.to_ms - origin, p.segment, p.reason) for p in parts)
     return Plan(origin, duration, tuple(shifted))
 
 
@@ -149,9 +147,7 @@ def _subtract(whole: Stretch, cuts: Iterable[Stretch]) -> list[Stretch]:
     return left
 
 
-def _with_holes(
-    kept: Sequence[Part], known: Sequence[_Label], origin: int, limit: int | None
-) -> list[Part]:
+def _with_holes(kept: Sequence[Part], known: Sequence[_Label], origin: int, limit: int | None) -> list[Part]:
     """Return parts without a gap: long gaps become holes, short ones belong to what was before."""
     parts: list[Part] = []
     cursor = origin

@@ -23,9 +23,7 @@ class KeysetCache:
         self._lock = threading.Lock()
         self._forgotten = 0
 
-    def get(
-        self, patient: UUID, version: int, wrapped: bytes, unwrap: Callable[[], PatientKeyset]
-    ) -> PatientKeyset:
+    def get(self, patient: UUID, version: int, wrapped: bytes, unwrap: Callable[[], PatientKeyset]) -> PatientKeyset:
         """Return the cached keyset, or the one that `unwrap` returns."""
         entry = (patient, version, hashlib.sha256(wrapped).digest())
         with self._lock:

@@ -113,18 +113,14 @@ def _wrap(master: MasterKey, handle: object, associated_data: bytes) -> bytes:
 
 def _unwrap(master: MasterKey, wrapped: Stored, associated_data: bytes) -> object:
     try:
-        handle: object = proto_keyset_format.parse_encrypted(
-            bytes(wrapped), master.aead, associated_data
-        )
+        handle: object = proto_keyset_format.parse_encrypted(bytes(wrapped), master.aead, associated_data)
     except TinkError as error:
         raise KeyRefused from error
     return handle
 
 
 def _key_template() -> object:
-    key_format = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingKeyFormat(
-        key_size=wire.KEY_LENGTH, params=_parameters()
-    )
+    key_format = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingKeyFormat(key_size=wire.KEY_LENGTH, params=_parameters())
     template: object = tink_pb2.KeyTemplate(
         type_url=_KEY_TYPE,
         value=key_format.SerializeToString(),

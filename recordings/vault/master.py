@@ -91,9 +91,7 @@ def _file_aead(uri: str) -> Aead:
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
         raise MasterKeyUnusable("A master key file is named as file:///absolute/path")
     try:
-        handle = proto_keyset_format.parse(
-            _read_private_file(Path(unquote(parts.path))), secret_key_access.TOKEN
-        )
+        handle = proto_keyset_format.parse(_read_private_file(Path(unquote(parts.path))), secret_key_access.TOKEN)
         primitive: Aead = handle.primitive(aead.Aead)
     except TinkError as error:
         raise MasterKeyUnusable("The master key file holds no Tink AEAD keyset.") from error
@@ -122,8 +120,7 @@ def _refuse_unless_private(status: os.stat_result) -> None:
     if stat.S_IMODE(status.st_mode) & 0o077:
         mode = stat.S_IMODE(status.st_mode)
         raise MasterKeyUnusable(
-            f"The master key file has mode {mode:04o}: others than its owner may use it. "
-            "Set it to 0600."
+            f"The master key file has mode {mode:04o}: others than its owner may use it. Set it to 0600."
         )
 
 

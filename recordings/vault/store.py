@@ -28,9 +28,7 @@ class Store(Protocol):
     TypeError for an id that is no uuid.UUID.
     """
 
-    def put(
-        self, vault_id: UUID, recording: UUID, object: UUID, write: Callable[[BinaryIO], T]
-    ) -> T:
+    def put(self, vault_id: UUID, recording: UUID, object: UUID, write: Callable[[BinaryIO], T]) -> T:
         """Store what `write` writes; once this returns, it survives a power cut."""
 
     def open(self, vault_id: UUID, recording: UUID, object: UUID) -> BinaryIO:
@@ -55,9 +53,7 @@ class FileStore:
         """The root must exist: a volume that is not mounted must not be replaced silently."""
         self._root = root
 
-    def put(
-        self, vault_id: UUID, recording: UUID, object: UUID, write: Callable[[BinaryIO], T]
-    ) -> T:
+    def put(self, vault_id: UUID, recording: UUID, object: UUID, write: Callable[[BinaryIO], T]) -> T:
         name = str(require_uuid(object))
         with self._directory(vault_id, recording, make=True) as directory:
             if _status(directory, name) is not None:

@@ -30,9 +30,7 @@ class Sealed:
     ciphertext_sha256: bytes
 
 
-def encrypt(
-    keyset: PatientKeyset, identity: ObjectIdentity, source: Chunks | BinaryIO, dest: BinaryIO
-) -> Sealed:
+def encrypt(keyset: PatientKeyset, identity: ObjectIdentity, source: Chunks | BinaryIO, dest: BinaryIO) -> Sealed:
     """Write the source, encrypted for this identity, to `dest`, which stays open.
 
     Errors: NotThisObject when the keyset is another patient's or version's; StoreFull and
@@ -143,9 +141,7 @@ class SeekableReader:
         collected.writelines(self.iter_range(start, stop))
         return collected.getvalue()
 
-    def iter_range(
-        self, start: int, stop: int, block: int = wire.SEGMENT_CAPACITY
-    ) -> Iterator[bytes]:
+    def iter_range(self, start: int, stop: int, block: int = wire.SEGMENT_CAPACITY) -> Iterator[bytes]:
         """Yield the range in pieces of at most `block` bytes, none crossing a segment.
 
         A damaged segment raises Damaged in place of its first piece.

@@ -20,9 +20,7 @@ CACHED_KEYSETS = 256
 class Vault:
     """Joins a store and a master key. Who may read what is decided before it is called."""
 
-    def __init__(
-        self, store: Store, master: MasterKey, *, cached_keysets: int = CACHED_KEYSETS
-    ) -> None:
+    def __init__(self, store: Store, master: MasterKey, *, cached_keysets: int = CACHED_KEYSETS) -> None:
         self._store = store
         self._master = master
         self._keysets = KeysetCache(cached_keysets)
@@ -77,9 +75,7 @@ class Vault:
         """
         file = self._store.open(vault_id, identity.recording, identity.object)
         try:
-            return SeekableReader(
-                file, keyset, identity, expected_length=plaintext_length, expected_header=header
-            )
+            return SeekableReader(file, keyset, identity, expected_length=plaintext_length, expected_header=header)
         except BaseException:
             file.close()
             raise
@@ -103,9 +99,7 @@ class Vault:
         Errors: those of open(), and Damaged.
         """
         digest = hashlib.sha256()
-        with self.open(
-            identity, vault_id, keyset, plaintext_length=plaintext_length, header=header
-        ) as reader:
+        with self.open(identity, vault_id, keyset, plaintext_length=plaintext_length, header=header) as reader:
             for piece in reader.iter_range(0, plaintext_length):
                 digest.update(piece)
         if not hmac.compare_digest(digest.digest(), bytes(sha256)):

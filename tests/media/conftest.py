@@ -22,16 +22,12 @@ MakeFd = Callable[[bytes], int]
 @cache
 def audio(tone: int, duration_s: float = 4.0) -> tuple[bytes, ...]:
     """Chunks of one second."""
-    made = tone_and_bars(
-        tones_hz=[tone], colours=[RED], mode="audio", duration_s=duration_s, chunk_s=1.0
-    )
+    made = tone_and_bars(tones_hz=[tone], colours=[RED], mode="audio", duration_s=duration_s, chunk_s=1.0)
     return tuple(made)
 
 
 @cache
-def video(
-    tone: int, duration_s: float = 4.0, size: Size = SIZE, *, is_video_first: bool = True
-) -> tuple[bytes, ...]:
+def video(tone: int, duration_s: float = 4.0, size: Size = SIZE, *, is_video_first: bool = True) -> tuple[bytes, ...]:
     made = tone_and_bars(
         tones_hz=[tone],
         colours=[BLUE, GREEN],
@@ -65,9 +61,7 @@ class Studio:
 
     make_fd: MakeFd
 
-    def segment(
-        self, number: int, chunks: tuple[bytes, ...], t0_ms: int, mode: str | None = None
-    ) -> SegmentInput:
+    def segment(self, number: int, chunks: tuple[bytes, ...], t0_ms: int, mode: str | None = None) -> SegmentInput:
         data = b"".join(chunks)
         found = "video" if b"V_VP8" in data[:1000] else "audio"
         return SegmentInput(number, mode or found, t0_ms, self.make_fd(data))  # type: ignore[arg-type]

@@ -30,9 +30,7 @@ def shape(result: JoinResult) -> list[tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize("overlap_ms", [0, 100, 250, 500])
-def test_each_voice_is_heard_when_it_spoke_whatever_the_overlap(
-    overlap_ms: int, studio: Studio
-) -> None:
+def test_each_voice_is_heard_when_it_spoke_whatever_the_overlap(overlap_ms: int, studio: Studio) -> None:
     result, replay = there_and_back(studio, overlap_ms)
     step = 4_000 - overlap_ms
     assert abs(replay.duration_ms - result.duration_ms) < 100
@@ -73,17 +71,13 @@ def test_the_index_lies_in_front_and_every_point_can_be_reached(studio: Studio) 
 
 
 def test_a_long_audio_part_repeats_its_card_every_five_seconds(studio: Studio) -> None:
-    _, replay = studio.run(
-        studio.segment(1, video(TONE_1, 2.0), 0), studio.segment(2, audio(TONE_2, 12.0), 2_000)
-    )
+    _, replay = studio.run(studio.segment(1, video(TONE_1, 2.0), 0), studio.segment(2, audio(TONE_2, 12.0), 2_000))
     cards = [t for t, kind, _ in replay.packets if kind == "video" and t >= 2_000]
     assert cards == [2_000, 7_000, 12_000]
 
 
 def test_two_video_parts_meet_without_a_card(studio: Studio) -> None:
-    result, replay = studio.run(
-        studio.segment(1, video(TONE_1), 0), studio.segment(2, video(TONE_2), 3_750)
-    )
+    result, replay = studio.run(studio.segment(1, video(TONE_1), 0), studio.segment(2, video(TONE_2), 3_750))
     assert shape(result) == [("video", None)] * 2
     assert not any(replay.shows_card("hole", at) for at in range(100, 7_000, 250))
     assert abs(replay.switch_ms(TONE_1, TONE_2, 3_750) - 3_750) <= 60
@@ -137,9 +131,7 @@ def test_a_tail_cut_off_by_a_crash_keeps_what_was_written(studio: Studio) -> Non
 
 
 def test_time_between_segments_is_silence_under_a_card(studio: Studio) -> None:
-    result, replay = studio.run(
-        studio.segment(1, video(TONE_1), 0), studio.segment(2, audio(TONE_2), 12_000)
-    )
+    result, replay = studio.run(studio.segment(1, video(TONE_1), 0), studio.segment(2, audio(TONE_2), 12_000))
     assert shape(result)[1] == ("hole", "interrupted")
     assert all(replay.loudness(TONE_1, at) < 0.01 for at in (4_300, 8_000, 11_800))
     assert all(replay.shows_card("hole", at) for at in (4_300, 8_000, 11_800))
@@ -192,9 +184,7 @@ def test_a_lone_picture_after_the_sound_broke_off_does_not_hide_the_loss(studio:
 
 def test_a_card_stands_in_while_a_long_wait_for_a_key_frame_lasts(studio: Studio) -> None:
     whole = b"".join(video(TONE_1, 4.0))  # key frames at 0 and 2 s
-    _, replay = studio.run(
-        studio.segment(1, (without_sound(whole, 0, 0, pictures_too_until_ms=150),), 0)
-    )
+    _, replay = studio.run(studio.segment(1, (without_sound(whole, 0, 0, pictures_too_until_ms=150),), 0))
     assert replay.shows_card("hole", 1_500)
     assert replay.moves_at(2_100)
 
@@ -224,9 +214,7 @@ def test_nothing_after_the_withdrawal_is_in_the_file(studio: Studio) -> None:
 
 
 def test_a_consultation_in_audio_alone_has_no_pictures(studio: Studio) -> None:
-    result, replay = studio.run(
-        studio.segment(1, audio(TONE_1), 0), studio.segment(2, audio(TONE_2), 5_000)
-    )
+    result, replay = studio.run(studio.segment(1, audio(TONE_1), 0), studio.segment(2, audio(TONE_2), 5_000))
     assert result.content_type == "audio/webm"
     assert {kind for _, kind, _ in replay.packets} == {"audio"}
     assert abs(replay.duration_ms - 9_000) < 500
@@ -253,9 +241,7 @@ def assert_nothing_shifted(replay: Replay, chunks: tuple[bytes, ...], t0_ms: int
     assert kinds.count("video") > 15
 
 
-def without_sound(
-    data: bytes, from_ms: int, to_ms: int, *, pictures_too_until_ms: int = 0
-) -> bytes:
+def without_sound(data: bytes, from_ms: int, to_ms: int, *, pictures_too_until_ms: int = 0) -> bytes:
     """Blank the blocks of a stretch: sound in all of it, pictures in its beginning."""
     blanked = bytearray(data)
     read_at = ebml.reader_of(data)

@@ -18,9 +18,7 @@ from tests.media.instruments import Replay
 # Recorded by Chromium 156: 320x180 VP8 with a key frame every two seconds, Opus with a rising tone.
 RECORDED = (Path(__file__).parent / "recorded" / "chromium.webm").read_bytes()
 LENGTHS = (4836, 6047, 6460, 7170, 7788, 6537, 1140)
-CHUNKS = [
-    RECORDED[end - length : end] for end, length in zip(accumulate(LENGTHS), LENGTHS, strict=True)
-]
+CHUNKS = [RECORDED[end - length : end] for end, length in zip(accumulate(LENGTHS), LENGTHS, strict=True)]
 PACKETS = Counter(data for _, _, data in Replay(RECORDED).packets)
 CAPTURED = {data: t for t, _, data in Replay(RECORDED).packets if PACKETS[data] == 1}
 
@@ -52,9 +50,7 @@ def test_a_recording_of_a_real_browser_is_joined_whole(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize("missing", [{1}, {2}, {3}, {4}, {5}, {2, 3}, {1, 4}, {0}, {0, 3}])
-def test_a_missing_chunk_takes_nothing_with_it_and_moves_nothing(
-    missing: set[int], studio: Studio
-) -> None:
+def test_a_missing_chunk_takes_nothing_with_it_and_moves_nothing(missing: set[int], studio: Studio) -> None:
     result, replay = joined(studio, missing)
     holes = [part for part in result.timeline if part.kind == "hole"]
     lost_ms = sum(hole.to_ms - hole.from_ms for hole in holes)

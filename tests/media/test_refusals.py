@@ -25,9 +25,7 @@ HLS = b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/hostname\n#EXT
 SCRIPTS = pytest.mark.parametrize("script", [FFCONCAT, SDP, HLS], ids=["ffconcat", "sdp", "hls"])
 
 
-def refusal(
-    make_fd: MakeFd, data: bytes, mode: Mode = "video", t_end_ms: int | None = None
-) -> Unreadable:
+def refusal(make_fd: MakeFd, data: bytes, mode: Mode = "video", t_end_ms: int | None = None) -> Unreadable:
     segment = SegmentInput(7, mode, 0, make_fd(data), t_end_ms)
     with pytest.raises(UnreadableMedia) as refused:
         probe(segment, size=SIZE)
@@ -97,9 +95,7 @@ def test_noise_behind_the_magic_bytes_is_refused(make_fd: MakeFd) -> None:
     assert refusal(make_fd, ebml.MAGIC + noise) == "damaged"
 
 
-@pytest.mark.parametrize(
-    ("codec", "kind"), [("libvpx-vp9", "video"), ("ffv1", "video"), ("pcm_s16le", "audio")]
-)
+@pytest.mark.parametrize(("codec", "kind"), [("libvpx-vp9", "video"), ("ffv1", "video"), ("pcm_s16le", "audio")])
 def test_another_codec_is_refused(codec: str, kind: str, make_fd: MakeFd) -> None:
     assert refusal(make_fd, made(codec, kind)) == "codec"
 

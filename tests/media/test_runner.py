@@ -65,9 +65,7 @@ def test_it_tells_its_stages_and_gives_a_result_that_matches_the_file(job: Job) 
 
 
 @pytest.mark.usefixtures("slowed")
-def test_it_holds_nothing_but_the_media_it_was_given(
-    job: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_holds_nothing_but_the_media_it_was_given(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "hush")
     opened: set[str] = set()
     environment: set[bytes] = set()
@@ -101,9 +99,7 @@ def test_a_process_that_hangs_is_killed_at_its_time_limit(job: Job) -> None:
 
 
 @pytest.mark.usefixtures("slowed")
-def test_a_process_that_dies_is_told_apart_and_the_next_run_gives_the_same_file(
-    job: Job, studio: Studio
-) -> None:
+def test_a_process_that_dies_is_told_apart_and_the_next_run_gives_the_same_file(job: Job, studio: Studio) -> None:
     with pytest.raises(MediaChildDied) as died:
         run_job(job, on_stage=at_first_stage(lambda pid: os.kill(pid, signal.SIGKILL)))
     assert died.value.returncode == -signal.SIGKILL
@@ -128,9 +124,7 @@ def test_an_objection_from_the_caller_stops_the_process(job: Job) -> None:
     assert children() == []
 
 
-def test_words_that_make_no_sense_are_not_a_result(
-    job: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_words_that_make_no_sense_are_not_a_result(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     for said in ('{"result": {"duration_ms": 1}}', '{"error": "made up", "segment": 1}', "[]"):
         program = ("/bin/sh", "-c", f"echo '{said}'; cat >/dev/null")
         monkeypatch.setattr(runner, "_COMMAND", program)
@@ -138,9 +132,7 @@ def test_words_that_make_no_sense_are_not_a_result(
             run_job(job, timeout_s=5)
 
 
-def test_a_result_of_a_process_that_failed_is_not_a_result(
-    job: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_result_of_a_process_that_failed_is_not_a_result(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     said = json.dumps({"result": run_job(job).to_json()})
     program = ("/bin/sh", "-c", f"echo '{said}'; cat >/dev/null; exit 3")
     monkeypatch.setattr(runner, "_COMMAND", program)

@@ -72,9 +72,7 @@ def test_a_replay_whose_pictures_do_not_decode_is_refused(studio: Studio, make_f
     assert fault(make_fd(broken), planned) == "output_decode"
 
 
-def test_a_replay_whose_last_pictures_do_not_decode_is_refused(
-    studio: Studio, make_fd: MakeFd
-) -> None:
+def test_a_replay_whose_last_pictures_do_not_decode_is_refused(studio: Studio, make_fd: MakeFd) -> None:
     output, planned = joined(studio)
     broken = bytearray(os.pread(output, 1 << 24, 0))
     last = broken.rindex(KEY_FRAME)

@@ -67,9 +67,7 @@ def test_this_damage_is_refused_on_opening_even_if_the_rows_length_was_forged(
 
 
 @pytest.mark.parametrize("damage", ON_READING.values(), ids=ON_READING.keys())
-def test_this_damage_yields_nothing_of_the_damaged_segment(
-    sealed: SealedFile, damage: Damage
-) -> None:
+def test_this_damage_yields_nothing_of_the_damaged_segment(sealed: SealedFile, damage: Damage) -> None:
     changed = sealed.with_bytes(damage(sealed.ciphertext))
     assert served(changed) == sealed.plaintext[:FIRST_CAPACITY]
     with pytest.raises(Damaged):
@@ -79,9 +77,7 @@ def test_this_damage_yields_nothing_of_the_damaged_segment(
 
 
 @pytest.mark.parametrize("damage", ON_READING.values(), ids=ON_READING.keys())
-def test_a_reader_that_met_damage_still_serves_the_sound_segments(
-    sealed: SealedFile, damage: Damage
-) -> None:
+def test_a_reader_that_met_damage_still_serves_the_sound_segments(sealed: SealedFile, damage: Damage) -> None:
     reader = sealed.with_bytes(damage(sealed.ciphertext)).open()
     with pytest.raises(Damaged):
         reader.read_range(FIRST_CAPACITY, FIRST_CAPACITY + 1)
@@ -132,16 +128,12 @@ def other_identities(identity: ObjectIdentity) -> dict[str, ObjectIdentity]:
         "recording": replace(identity, recording=uuid4()),
         "object": replace(identity, object=uuid4()),
         "version": replace(identity, version=identity.version + 1),
-        "recording and object changed round": replace(
-            identity, recording=identity.object, object=identity.recording
-        ),
+        "recording and object changed round": replace(identity, recording=identity.object, object=identity.recording),
     }
 
 
 @pytest.mark.parametrize("fact", sorted(other_identities(ObjectIdentity(*(uuid4(),) * 3, 1))))
-def test_one_other_fact_in_the_identity_and_the_object_is_refused(
-    sealed: SealedFile, fact: str
-) -> None:
+def test_one_other_fact_in_the_identity_and_the_object_is_refused(sealed: SealedFile, fact: str) -> None:
     other = other_identities(sealed.identity)[fact]
     with pytest.raises(NotThisObject):
         sealed.open(identity=other)
@@ -171,21 +163,15 @@ def swapped(one: SealedFile, two: SealedFile) -> list[SealedFile]:
 
 
 @pytest.mark.parametrize("length", [0, 18, FIVE_SEGMENTS])
-def test_swapped_files_of_two_patients_are_both_refused(
-    ada: Person, ben: Person, length: int
-) -> None:
-    adas, bens = (
-        seal(person.keyset, person.object(), plaintext_of(length)) for person in (ada, ben)
-    )
+def test_swapped_files_of_two_patients_are_both_refused(ada: Person, ben: Person, length: int) -> None:
+    adas, bens = (seal(person.keyset, person.object(), plaintext_of(length)) for person in (ada, ben))
     for file in swapped(adas, bens):
         with pytest.raises(NotThisObject):
             file.open()
 
 
 @pytest.mark.parametrize("length", [0, 18, FIVE_SEGMENTS])
-def test_swapped_files_of_one_patients_recordings_are_both_refused(
-    ada: Person, length: int
-) -> None:
+def test_swapped_files_of_one_patients_recordings_are_both_refused(ada: Person, length: int) -> None:
     one, two = (seal(ada.keyset, ada.object(), plaintext_of(length)) for _ in range(2))
     for file in swapped(one, two):
         with pytest.raises(NotThisObject):
@@ -203,17 +189,13 @@ def test_an_older_file_of_the_same_identity_and_length_is_refused_by_its_header(
     ada: Person,
 ) -> None:
     identity = ada.object()
-    old, new = (
-        seal(ada.keyset, identity, plaintext_of(FIVE_SEGMENTS, seed=seed)) for seed in (1, 2)
-    )
+    old, new = (seal(ada.keyset, identity, plaintext_of(FIVE_SEGMENTS, seed=seed)) for seed in (1, 2))
     assert old.open().read_range(0, 10) == old.plaintext[:10]
     with pytest.raises(NotThisObject):
         new.with_bytes(old.ciphertext).open()
 
 
-@pytest.mark.parametrize(
-    "header", [b"", b"\x28" + bytes(38), b"\x28" + bytes(40), b"\x18" + bytes(39)]
-)
+@pytest.mark.parametrize("header", [b"", b"\x28" + bytes(38), b"\x28" + bytes(40), b"\x18" + bytes(39)])
 def test_a_row_without_a_proper_header_opens_nothing(sealed: SealedFile, header: bytes) -> None:
     row = replace(sealed, sealed=replace(sealed.sealed, header=header))
     with pytest.raises(Damaged):

@@ -29,9 +29,7 @@ def tink_primitive(master: MasterKey, person: Person) -> streaming_aead.Streamin
     return handle.primitive(streaming_aead.StreamingAead)
 
 
-def tink_encrypted(
-    master: MasterKey, person: Person, plaintext: bytes, associated_data: bytes
-) -> bytes:
+def tink_encrypted(master: MasterKey, person: Person, plaintext: bytes, associated_data: bytes) -> bytes:
     file = KeptOpen()
     stream = tink_primitive(master, person).new_encrypting_stream(file, associated_data)
     with stream:
@@ -39,9 +37,7 @@ def tink_encrypted(
     return file.getvalue()
 
 
-def tink_decrypted(
-    master: MasterKey, person: Person, ciphertext: bytes, associated_data: bytes
-) -> bytes:
+def tink_decrypted(master: MasterKey, person: Person, ciphertext: bytes, associated_data: bytes) -> bytes:
     source = io.BytesIO(ciphertext)
     with tink_primitive(master, person).new_decrypting_stream(source, associated_data) as stream:
         return bytes(stream.read())
@@ -84,9 +80,7 @@ def test_tink_opens_a_wrapped_spool_key(master: MasterKey, ada: Person) -> None:
     assert tink_decrypted(master, ada, wrapped, b"tp1-small|segment 7") == b"k" * 32
 
 
-def test_tink_refuses_the_vaults_file_under_another_identity(
-    master: MasterKey, ada: Person
-) -> None:
+def test_tink_refuses_the_vaults_file_under_another_identity(master: MasterKey, ada: Person) -> None:
     file = seal(ada.keyset, ada.object(), b"said in confidence")
     with pytest.raises(tink.TinkError):
         tink_decrypted(master, ada, file.ciphertext, ada.object().associated_data())

@@ -33,9 +33,7 @@ def tink_keyset(master: MasterKey, person: Person, version: int = 1) -> tink_pb2
     """The keyset as Tink alone reads it; the associated data is spelled out on purpose."""
     bound = b"tp1-keyset|" + person.patient.bytes + version.to_bytes(4, "big")
     handle = tink.proto_keyset_format.parse_encrypted(person.wrapped, master.aead, bound)
-    return tink_pb2.Keyset.FromString(
-        tink.proto_keyset_format.serialize(handle, secret_key_access.TOKEN)
-    )
+    return tink_pb2.Keyset.FromString(tink.proto_keyset_format.serialize(handle, secret_key_access.TOKEN))
 
 
 def wrapped_by_hand(master: MasterKey, person: Person, keyset: tink_pb2.Keyset) -> bytes:
@@ -44,9 +42,7 @@ def wrapped_by_hand(master: MasterKey, person: Person, keyset: tink_pb2.Keyset) 
     return bytes(tink.proto_keyset_format.serialize_encrypted(handle, master.aead, bound))
 
 
-def test_a_new_keyset_is_one_streaming_key_with_the_vaults_parameters(
-    master: MasterKey, ada: Person
-) -> None:
+def test_a_new_keyset_is_one_streaming_key_with_the_vaults_parameters(master: MasterKey, ada: Person) -> None:
     [key] = tink_keyset(master, ada).key
     material = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingKey.FromString(key.key_data.value)
     assert key.output_prefix_type == tink_pb2.RAW
@@ -64,32 +60,24 @@ def test_two_keysets_of_one_patient_differ(master: MasterKey, ada: Person) -> No
     assert file.open().read_range(0, 4) == b"said"
 
 
-def test_bens_wrapped_keyset_in_adas_row_is_refused(
-    master: MasterKey, ada: Person, ben: Person
-) -> None:
+def test_bens_wrapped_keyset_in_adas_row_is_refused(master: MasterKey, ada: Person, ben: Person) -> None:
     with pytest.raises(KeyRefused):
         unwrap(master, ben.wrapped, ada.patient, 1)
     assert unwrap(master, ben.wrapped, ben.patient, 1).version == 1
 
 
-def test_an_old_keyset_in_the_row_of_a_newer_version_is_refused(
-    master: MasterKey, ada: Person
-) -> None:
+def test_an_old_keyset_in_the_row_of_a_newer_version_is_refused(master: MasterKey, ada: Person) -> None:
     with pytest.raises(KeyRefused):
         unwrap(master, ada.wrapped, ada.patient, 2)
 
 
-def test_a_keyset_wrapped_by_an_attackers_master_key_is_refused(
-    tmp_path: Path, master: MasterKey, ada: Person
-) -> None:
+def test_a_keyset_wrapped_by_an_attackers_master_key_is_refused(tmp_path: Path, master: MasterKey, ada: Person) -> None:
     forged = new_wrapped_keyset(make_master(tmp_path), ada.patient, 1)
     with pytest.raises(KeyRefused):
         unwrap(master, forged, ada.patient, 1)
 
 
-def test_every_flipped_byte_of_the_wrapped_key_material_is_refused(
-    master: MasterKey, ada: Person
-) -> None:
+def test_every_flipped_byte_of_the_wrapped_key_material_is_refused(master: MasterKey, ada: Person) -> None:
     sealed = tink_pb2.EncryptedKeyset.FromString(ada.wrapped).encrypted_keyset
     start = ada.wrapped.index(sealed)
     for position in range(start, start + len(sealed)):
@@ -100,16 +88,12 @@ def test_every_flipped_byte_of_the_wrapped_key_material_is_refused(
 
 
 @given(garbage=st.binary(max_size=300))
-def test_garbage_in_the_row_is_refused_as_a_fact(
-    master: MasterKey, ada: Person, garbage: bytes
-) -> None:
+def test_garbage_in_the_row_is_refused_as_a_fact(master: MasterKey, ada: Person, garbage: bytes) -> None:
     with pytest.raises(KeyRefused):
         unwrap(master, garbage, ada.patient, 1)
 
 
-def test_a_keyset_unwraps_from_what_a_database_column_returns(
-    master: MasterKey, ada: Person
-) -> None:
+def test_a_keyset_unwraps_from_what_a_database_column_returns(master: MasterKey, ada: Person) -> None:
     wrapped = ada.keyset.wrap_small(b"key", b"segment")
     again = unwrap(master, memoryview(ada.wrapped), ada.patient, 1)
     assert again.unwrap_small(memoryview(wrapped), b"segment") == b"key"
@@ -133,9 +117,7 @@ def test_a_keyset_of_another_kind_is_refused(master: MasterKey, ada: Person) -> 
         unwrap(master, wrapped_by_hand(master, ada, keyset), ada.patient, 1)
 
 
-def test_a_keyset_whose_files_would_carry_a_key_id_is_refused(
-    master: MasterKey, ada: Person
-) -> None:
+def test_a_keyset_whose_files_would_carry_a_key_id_is_refused(master: MasterKey, ada: Person) -> None:
     keyset = tink_keyset(master, ada)
     keyset.key[0].output_prefix_type = tink_pb2.TINK
     with pytest.raises(KeyRefused):
@@ -145,9 +127,7 @@ def test_a_keyset_whose_files_would_carry_a_key_id_is_refused(
 def test_a_keyset_with_other_segments_is_refused(master: MasterKey, ada: Person) -> None:
     streaming_aead.register()
     template = streaming_aead.streaming_aead_key_templates.AES256_GCM_HKDF_1MB
-    serialized = tink.proto_keyset_format.serialize(
-        tink.new_keyset_handle(template), secret_key_access.TOKEN
-    )
+    serialized = tink.proto_keyset_format.serialize(tink.new_keyset_handle(template), secret_key_access.TOKEN)
     wrapped = wrapped_by_hand(master, ada, tink_pb2.Keyset.FromString(serialized))
     with pytest.raises(KeyRefused):
         unwrap(master, wrapped, ada.patient, 1)
@@ -175,9 +155,7 @@ def test_rewrapping_refuses_bens_keyset_in_adas_row(
         rewrap(master, make_master(tmp_path), ben.wrapped, ada.patient, 1)
 
 
-def test_a_spool_key_comes_back_only_with_its_keyset_and_associated_data(
-    ada: Person, ben: Person
-) -> None:
+def test_a_spool_key_comes_back_only_with_its_keyset_and_associated_data(ada: Person, ben: Person) -> None:
     spool_key = plaintext_of(32)
     wrapped = ada.keyset.wrap_small(spool_key, b"segment 7")
     assert len(wrapped) == 32 + 56

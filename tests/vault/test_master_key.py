@@ -59,9 +59,7 @@ def test_a_key_file_that_others_may_use_is_refused(key_file: Path, mode: int) ->
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_a_key_file_of_another_user_is_refused(
-    key_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_key_file_of_another_user_is_refused(key_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.chown(key_file, 12345, -1)
     with pytest.raises(MasterKeyUnusable, match="another user"):
         MasterKey.load(f"file://{key_file}")

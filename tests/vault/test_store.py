@@ -47,9 +47,7 @@ def stored(store: FileStore, ids: Ids) -> Ids:
     return ids
 
 
-def test_an_object_lies_at_the_place_computed_from_its_ids(
-    root: Path, store: FileStore, ids: Ids
-) -> None:
+def test_an_object_lies_at_the_place_computed_from_its_ids(root: Path, store: FileStore, ids: Ids) -> None:
     assert store.put(*ids, writing(b"sealed")) == 6
     assert files_below(root) == [place(root, ids)]
     assert place(root, ids).read_bytes() == b"sealed"
@@ -78,9 +76,7 @@ def test_a_stored_object_is_never_overwritten(root: Path, store: FileStore, stor
     assert files_below(root) == [place(root, stored)]
 
 
-def test_of_two_writers_at_once_one_wins_and_the_other_is_told(
-    root: Path, store: FileStore, ids: Ids
-) -> None:
+def test_of_two_writers_at_once_one_wins_and_the_other_is_told(root: Path, store: FileStore, ids: Ids) -> None:
     def slow(file: BinaryIO) -> None:
         store.put(*ids, writing(b"first"))
         file.write(b"second")
@@ -91,9 +87,7 @@ def test_of_two_writers_at_once_one_wins_and_the_other_is_told(
     assert files_below(root) == [place(root, ids)]
 
 
-def test_many_writers_of_one_object_leave_one_whole_object(
-    root: Path, store: FileStore, ids: Ids
-) -> None:
+def test_many_writers_of_one_object_leave_one_whole_object(root: Path, store: FileStore, ids: Ids) -> None:
     results: list[object] = []
 
     def write(n: int) -> None:
@@ -113,9 +107,7 @@ def test_many_writers_of_one_object_leave_one_whole_object(
     assert files_below(root) == [place(root, ids)]
 
 
-def test_nothing_is_visible_while_writing_or_after_a_failed_write(
-    root: Path, store: FileStore, ids: Ids
-) -> None:
+def test_nothing_is_visible_while_writing_or_after_a_failed_write(root: Path, store: FileStore, ids: Ids) -> None:
     def failing(file: BinaryIO) -> None:
         file.write(b"half")
         assert not store.exists(*ids)
@@ -169,9 +161,7 @@ def test_a_deletion_is_synced_before_it_is_acknowledged(
     assert synced == [(str(stored[1]), False, True), (str(stored[0]), False, False)]
 
 
-@pytest.mark.parametrize(
-    ("number", "refusal"), [(errno.ENOSPC, StoreFull), (errno.EIO, StoreUnavailable)]
-)
+@pytest.mark.parametrize(("number", "refusal"), [(errno.ENOSPC, StoreFull), (errno.EIO, StoreUnavailable)])
 def test_no_ack_and_no_object_when_the_sync_fails(
     root: Path,
     store: FileStore,
@@ -209,9 +199,7 @@ def test_an_id_that_is_no_uuid_is_a_type_error_everywhere(
     assert list(root.iterdir()) == []
 
 
-def test_a_symlink_in_place_of_an_object_is_refused(
-    root: Path, store: FileStore, stored: Ids
-) -> None:
+def test_a_symlink_in_place_of_an_object_is_refused(root: Path, store: FileStore, stored: Ids) -> None:
     other = (stored[0], stored[1], uuid4())
     place(root, other).symlink_to(place(root, stored))
     with pytest.raises(NotThisObject):
@@ -223,9 +211,7 @@ def test_a_symlink_in_place_of_an_object_is_refused(
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_a_symlink_in_place_of_a_directory_is_refused(
-    root: Path, store: FileStore, stored: Ids, depth: int
-) -> None:
+def test_a_symlink_in_place_of_a_directory_is_refused(root: Path, store: FileStore, stored: Ids, depth: int) -> None:
     directory = list(place(root, stored).parents)[depth - 1]
     moved = root / "elsewhere"
     directory.rename(moved)
@@ -280,9 +266,7 @@ def test_deleting_one_object_leaves_its_neighbour(store: FileStore, stored: Ids)
     assert store.exists(*neighbour)
 
 
-def test_deleting_a_recording_leaves_the_other_recording_and_patient(
-    root: Path, store: FileStore, stored: Ids
-) -> None:
+def test_deleting_a_recording_leaves_the_other_recording_and_patient(root: Path, store: FileStore, stored: Ids) -> None:
     others = [(stored[0], uuid4(), stored[2]), (uuid4(), stored[1], stored[2])]
     for ids in others:
         store.put(*ids, writing(b"neighbour"))
@@ -293,9 +277,7 @@ def test_deleting_a_recording_leaves_the_other_recording_and_patient(
     assert sorted(files_below(root)) == sorted(place(root, ids) for ids in others)
 
 
-def test_deleting_a_recording_does_not_follow_a_symlink(
-    root: Path, store: FileStore, stored: Ids
-) -> None:
+def test_deleting_a_recording_does_not_follow_a_symlink(root: Path, store: FileStore, stored: Ids) -> None:
     other = (uuid4(), uuid4(), uuid4())
     place(root, other).parent.parent.mkdir()
     place(root, other).parent.symlink_to(place(root, stored).parent)
@@ -304,9 +286,7 @@ def test_deleting_a_recording_does_not_follow_a_symlink(
     assert store.exists(*stored)
 
 
-def test_the_sweep_takes_old_leftovers_and_nothing_else(
-    root: Path, store: FileStore, stored: Ids
-) -> None:
+def test_the_sweep_takes_old_leftovers_and_nothing_else(root: Path, store: FileStore, stored: Ids) -> None:
     directory = place(root, stored).parent
     old, fresh = directory / ".part-old", directory / ".part-fresh"
     for path in (old, fresh):

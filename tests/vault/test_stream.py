@@ -139,9 +139,7 @@ def test_a_piece_stays_as_it_was_while_reading_goes_on(sealed: SealedFile) -> No
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 1), (2, 1), (0, FIVE_SEGMENTS + 1)])
-def test_a_range_outside_is_refused_before_iterating(
-    sealed: SealedFile, start: int, stop: int
-) -> None:
+def test_a_range_outside_is_refused_before_iterating(sealed: SealedFile, start: int, stop: int) -> None:
     with pytest.raises(ValueError, match="outside"):
         sealed.open().iter_range(start, stop)
 
@@ -176,9 +174,7 @@ def test_a_descriptor_is_read_and_closed_with_the_reader(sealed: SealedFile, on_
         os.fstat(descriptor)
 
 
-def test_a_file_is_read_without_moving_it_and_closed_with_the_reader(
-    sealed: SealedFile, on_disk: Path
-) -> None:
+def test_a_file_is_read_without_moving_it_and_closed_with_the_reader(sealed: SealedFile, on_disk: Path) -> None:
     with on_disk.open("rb") as file:
         with open_disk(sealed, file) as reader:
             assert reader.read_range(5, 600_000) == sealed.plaintext[5:600_000]
@@ -210,9 +206,7 @@ def test_a_file_stays_the_callers_when_opening_fails(sealed: SealedFile, on_disk
         assert not file.closed
 
 
-def test_a_file_cut_while_open_raises_in_place_of_the_missing_part(
-    sealed: SealedFile, on_disk: Path
-) -> None:
+def test_a_file_cut_while_open_raises_in_place_of_the_missing_part(sealed: SealedFile, on_disk: Path) -> None:
     with open_disk(sealed, on_disk.open("rb")) as reader:
         pieces = reader.iter_range(0, FIVE_SEGMENTS)
         assert next(pieces) == sealed.plaintext[:FIRST_CAPACITY]
@@ -262,9 +256,7 @@ def test_a_storage_that_fails_while_reading_is_told_as_such(sealed: SealedFile) 
         reader.read_range(0, 1)
 
 
-def test_two_threads_in_one_reader_do_not_disturb_each_other(
-    sealed: SealedFile, on_disk: Path
-) -> None:
+def test_two_threads_in_one_reader_do_not_disturb_each_other(sealed: SealedFile, on_disk: Path) -> None:
     wrong: list[tuple[int, int]] = []
 
     def read(reader: SeekableReader, seed: int) -> None:

@@ -38,15 +38,11 @@ from .samples import FIVE_SEGMENTS, plaintext_of
 PLAINTEXT = plaintext_of(FIVE_SEGMENTS)
 
 
-def write(
-    vault: Vault, person: Person, identity: ObjectIdentity, plaintext: bytes = PLAINTEXT
-) -> Sealed:
+def write(vault: Vault, person: Person, identity: ObjectIdentity, plaintext: bytes = PLAINTEXT) -> Sealed:
     return vault.write(identity, person.vault_id, person.keyset, [plaintext])
 
 
-def open_object(
-    vault: Vault, person: Person, identity: ObjectIdentity, row: Sealed
-) -> SeekableReader:
+def open_object(vault: Vault, person: Person, identity: ObjectIdentity, row: Sealed) -> SeekableReader:
     return vault.open(
         identity,
         person.vault_id,
@@ -82,9 +78,7 @@ def test_a_patients_object_comes_back_whole_and_in_ranges(vault: Vault, master: 
     identity = ObjectIdentity(patient, uuid4(), uuid4(), 1)
     row = vault.write(identity, vault_id, keyset, io.BytesIO(PLAINTEXT))
     assert row.sha256 == hashlib.sha256(PLAINTEXT).digest()
-    with vault.open(
-        identity, vault_id, keyset, plaintext_length=len(PLAINTEXT), header=row.header
-    ) as reader:
+    with vault.open(identity, vault_id, keyset, plaintext_length=len(PLAINTEXT), header=row.header) as reader:
         assert len(reader) == len(PLAINTEXT)
         assert reader.read_range(0, len(reader)) == PLAINTEXT
         assert reader.read_range(300_000, 300_007) == PLAINTEXT[300_000:300_007]
@@ -107,9 +101,7 @@ def test_leaving_the_reader_closes_the_file(vault: Vault, ada: Person) -> None:
     assert open_descriptors() == before
 
 
-def test_a_refused_opening_leaves_no_file_open(
-    vault: Vault, ada: Person, ben: Person, root: Path
-) -> None:
+def test_a_refused_opening_leaves_no_file_open(vault: Vault, ada: Person, ben: Person, root: Path) -> None:
     identity = ada.object()
     row = write(vault, ada, identity)
     before = open_descriptors()
@@ -130,10 +122,7 @@ def test_a_refused_opening_leaves_no_file_open(
 def test_swapped_files_of_two_patients_on_disk_are_both_refused(
     root: Path, vault: Vault, ada: Person, ben: Person
 ) -> None:
-    rows = [
-        (person, identity := person.object(), write(vault, person, identity))
-        for person in (ada, ben)
-    ]
+    rows = [(person, identity := person.object(), write(vault, person, identity)) for person in (ada, ben)]
     one, two = (path_of(root, person, identity) for person, identity, _ in rows)
     for person, identity, row in rows:
         open_object(vault, person, identity, row).close()
@@ -145,9 +134,7 @@ def test_swapped_files_of_two_patients_on_disk_are_both_refused(
             open_object(vault, person, identity, row)
 
 
-def test_an_object_is_not_found_in_the_neighbours_place(
-    vault: Vault, ada: Person, ben: Person
-) -> None:
+def test_an_object_is_not_found_in_the_neighbours_place(vault: Vault, ada: Person, ben: Person) -> None:
     identity = ada.object()
     row = write(vault, ada, identity)
     with pytest.raises(Missing):
@@ -168,9 +155,7 @@ def test_an_object_is_written_once(vault: Vault, ada: Person) -> None:
     verify(vault, ada, identity, row)
 
 
-def test_nothing_is_stored_under_anothers_keyset(
-    root: Path, vault: Vault, ada: Person, ben: Person
-) -> None:
+def test_nothing_is_stored_under_anothers_keyset(root: Path, vault: Vault, ada: Person, ben: Person) -> None:
     with pytest.raises(NotThisObject):
         vault.write(ada.object(), ada.vault_id, ben.keyset, [PLAINTEXT])
     assert [path for path in root.rglob("*") if path.is_file()] == []
@@ -205,9 +190,7 @@ def test_verifying_refuses_every_kind_of_damage(
         verify(vault, ada, identity, row)
 
 
-def test_verifying_refuses_a_content_that_is_not_the_one_on_record(
-    vault: Vault, ada: Person
-) -> None:
+def test_verifying_refuses_a_content_that_is_not_the_one_on_record(vault: Vault, ada: Person) -> None:
     identity = ada.object()
     row = write(vault, ada, identity)
     with pytest.raises(Damaged):
@@ -221,9 +204,7 @@ def test_verifying_refuses_a_content_that_is_not_the_one_on_record(
         )
 
 
-def test_an_object_of_an_older_key_version_stays_readable_with_that_version(
-    vault: Vault, ada: Person
-) -> None:
+def test_an_object_of_an_older_key_version_stays_readable_with_that_version(vault: Vault, ada: Person) -> None:
     identity = ada.object()
     row = write(vault, ada, identity)
     second = vault.keyset(ada.patient, 2, vault.new_key(ada.patient, 2))
@@ -278,9 +259,7 @@ def test_a_keyset_is_unwrapped_once_and_again_after_forgetting(
     assert counting.asked == 3
 
 
-def test_the_cache_keeps_only_the_keysets_used_last(
-    cached: Vault, counting: Counting, master: MasterKey
-) -> None:
+def test_the_cache_keeps_only_the_keysets_used_last(cached: Vault, counting: Counting, master: MasterKey) -> None:
     people = [make_person(master) for _ in range(3)]
     for n, asked in ((0, 1), (1, 2), (0, 2), (2, 3), (0, 3), (2, 3), (1, 4)):
         cached.keyset(people[n].patient, 1, people[n].wrapped)
@@ -299,9 +278,7 @@ def test_a_replaced_row_is_refused_although_the_patients_keyset_is_cached(
         cached.keyset(ada.patient, 2, ada.wrapped)
 
 
-def test_a_patient_forgotten_during_an_unwrapping_does_not_come_back(
-    master: MasterKey, ada: Person
-) -> None:
+def test_a_patient_forgotten_during_an_unwrapping_does_not_come_back(master: MasterKey, ada: Person) -> None:
     cache, asked = KeysetCache(10), []
 
     def unwrap_while_erased() -> PatientKeyset:
