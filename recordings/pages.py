@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User, Viewer
 from audit.models import Action, Entry
-from consultations.models import Call
+from consultations.models import Call, CallEvent, Participant
 from recordings import policy
 from recordings.models import ProcessingJob, Recording
 
@@ -54,19 +54,38 @@ def row(user: Viewer, recording: Recording) -> dict[str, Any]:
     }
 
 
-def parts(recording: Recording) -> list[dict[str, Any]]:
+def parts(user: Viewer, recording: Recording) -> list[dict[str, Any]]:
     """Shape: `timeline` of `recordings/_timeline.html`; percent is a share of the whole, at least 1."""
-    whole = max(1, recording.duration_ms or 1)
+    whole, asked = max(1, recording.duration_ms or 1), _who_asked(user, recording)
     return [
         {
             "kind": part["kind"],
             "from_ms": part["from_ms"],
             "to_ms": part["to_ms"],
             "percent": max(1, round(100 * (part["to_ms"] - part["from_ms"]) / whole)),
-            "text": _(HOLES.get(part.get("reason", ""), "")) if part["kind"] == "hole" else "",
+            "text": _(HOLES.get(part.get("reason", ""), ""))
+            if part["kind"] == "hole"
+            else asked.get(part.get("segment"), ""),
         }
         for part in recording.timeline
     ]
+
+
+def _who_asked(user: Viewer, recording: Recording) -> dict[int, str]:
+    """Return by segment number who asked for the switch that began it, from the call's own log."""
+    changes = CallEvent.objects.filter(call=recording.call_id, kind="mode.changed")
+    askers = {event.epoch: event.payload["by"] for event in changes}
+    people = Participant.objects.in_bulk(list(askers.values()))
+    asked = {}
+    for number, epoch in recording.segments.values_list("number", "epoch"):
+        person = people.get(UUID(askers[epoch])) if epoch in askers else None
+        if person is None:
+            continue
+        if person.user_id == user.pk:
+            asked[number] = _("asked by you")
+        else:
+            asked[number] = _("asked by %(name)s") % {"name": other_name(user, recording)}
+    return asked
 
 
 def audience_text(user: Viewer, recording: Recording) -> str:

@@ -40,7 +40,7 @@ def recording_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "content_type": opened.rendition.content_type,
         "media_url": reverse("recordings:media", args=[pk]),
         "watched_url": reverse("recordings:watched", args=[pk]),
-        "timeline": pages.parts(recording),
+        "timeline": pages.parts(request.user, recording),
         "accesses": pages.accesses([pk], request.user),
         "audience_text": pages.audience_text(request.user, recording),
     }

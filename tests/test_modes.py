@@ -1,6 +1,7 @@
 """Audio to video and back: a question, its answers, and never more than one step for one agreement."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -177,23 +178,17 @@ def test_asking_twice_asks_once(talk: Talk) -> None:
 def test_two_requests_at_one_moment_make_one_step() -> None:
     for _ in range(4):
         talk = Talk()
-        start, wrong = threading.Barrier(2), []
+        start = threading.Barrier(2)
 
-        def asks(by: Participant, talk: Talk = talk, start=start, wrong=wrong) -> None:
+        def asks(by: Participant, talk: Talk = talk, start=start) -> None:
             try:
                 start.wait()
                 modes.request(talk.call.pk, by=by, want="video", epoch=1, now=talk.now)
-            except Exception as error:
-                wrong.append(error)
             finally:
                 connection.close()
 
-        threads = [threading.Thread(target=asks, args=(by,)) for by in (talk.patient, talk.clinician)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert wrong == []
+        with ThreadPoolExecutor(2) as both:
+            list(both.map(asks, (talk.patient, talk.clinician)))  # raises what either of them raised
         assert (talk.state.mode, talk.state.epoch, talk.state.question) == ("video", 2, None)
         seqs = list(talk.call.events.order_by("seq").values_list("seq", flat=True))
         assert seqs == list(range(1, talk.state.seq + 1))

@@ -232,3 +232,19 @@ def test_a_recording_that_came_to_nothing_says_so_and_does_not_ask_again(cast: C
     url = reverse("recordings:status", args=[cast.ada.held.pk])
     assert Viewer(cast.ada.patient.user).client.get(url).status_code == 200
     assert Viewer(cast.ben.patient.user).client.get(url).status_code == 404
+
+
+def test_the_timeline_says_who_asked_for_each_switch(cast: Cast, settings) -> None:
+    settings.RECORDING_CANVAS = CANVAS
+    visit = Visit(cast.ada, at=cast.now - timedelta(hours=6)).begin()
+    visit.record("audio", 3)
+    visit.switch("video")
+    visit.record("video", 3)
+    recording = visit.end().process()
+    for user, words in (
+        (cast.ada.clinician.user, "asked by you"),
+        (cast.ada.patient.user, f"asked by {cast.ada.clinician.display_name}"),
+    ):
+        assert [part["text"] for part in pages.parts(user, recording)] == ["", words]
+        page = Viewer(user).client.get(reverse("recordings:detail", args=[recording.pk])).content.decode()
+        assert words in page
