@@ -1,8 +1,8 @@
 """Audio to video and back: a question, its answers, and never more than one step for one agreement."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
