@@ -214,6 +214,7 @@ CELERY_TASK_PUBLISH_RETRY = False  # a lost ring is found by the sweep; a reques
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-recordings": {"task": "recordings.sweep", "schedule": 15.0},
+    "tidy-storage": {"task": "recordings.tidy", "schedule": 3600.0},
     "sweep-calls": {"task": "consultations.sweep", "schedule": 15.0},
 }
 

@@ -305,6 +305,8 @@ class Line:
     async def _is_done(self) -> None:
         done, _ = await asyncio.wait([self.task], timeout=10)
         assert done, "the consumer did not end with its line"
+        if not self.task.cancelled() and self.task.exception():
+            raise self.task.exception()  # type: ignore[misc]
 
     def stop_reading(self) -> None:
         self.portal.loop.call_soon_threadsafe(self.reads.clear)

@@ -174,13 +174,14 @@ def test_a_lost_line_shows_as_away_and_present_again(house: House) -> None:
     assert osei.hears("joined")["participant"]["present"] is True
 
 
-def test_a_server_that_answers_a_tab_that_has_gone_still_notes_that_it_went(house: House) -> None:
+def test_a_server_that_answers_a_tab_that_has_gone_still_notes_that_it_went(house: House, caplog) -> None:
     room = Room(house.portal, house.ada)
     ada, osei = room.begins()
     ada.is_gone = True  # the browser is away; its last words are still read, and no `disconnect` comes
     ada.say("media.update", audio="off")
     assert osei.hears("media")["participant"]["audio"] == "off"
     assert osei.hears("left")["participant"]["id"] == room.id_of("patient")
+    assert ada.error is None and caplog.messages == []
 
 
 def test_a_database_that_fails_while_a_socket_closes_leaves_the_rest_to_the_sweep(house: House, monkeypatch) -> None:
