@@ -7,10 +7,11 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.sites import OfferedLookupsAdmin
 
 
 @admin.register(User)
-class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class PersonAdmin(OfferedLookupsAdmin):
     """SECURITY: no password field. Who could set a clinician's password could watch what that clinician may."""
 
     list_display = ("email", "name", "is_active", "is_staff", "last_login")

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.roles import role_of
+from accounts.sites import OfferedLookupsAdmin
 
 
-class OwnRowsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class OwnRowsAdmin(OfferedLookupsAdmin):
     """Read-only. `own_rows` is the policy's queryset; nothing outside it exists here."""
 
     actions = None

@@ -116,8 +116,6 @@ def admit(call_id: Any, *, participant_id: str, now: datetime) -> None:
     guest = next((p for p in people if str(p.pk) == participant_id and p.role != Participant.Role.CLINICIAN), None)
     if guest is None or guest.waiting_at is None or not guest.is_present:
         raise Refused("no_peer", "Nobody of that name is waiting.")
-    if guest.admitted_at:
-        return
     started_at = call.started_at or _start(call, now)
     shared = {"phase": phase_of(call), "epoch": call.epoch, "started_at": started_at.isoformat()}
     # Whoever admits the first person is in with them.

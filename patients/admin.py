@@ -5,18 +5,26 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.sites import OfferedLookupsAdmin
 from patients.models import CareRelationship, Clinician, Patient
 
 
-class NeverDeleted(admin.ModelAdmin):  # type: ignore[type-arg]
+class NeverDeleted(OfferedLookupsAdmin):
     """People leave by deactivation; rows that history refers to stay."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
+class LinkedOnce(NeverDeleted):
+    """SECURITY: whose profile it is decides what may be watched; once said, it stays."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("user",) if obj is not None and obj.user_id else ()
+
+
 @admin.register(Patient)
-class PatientAdmin(NeverDeleted):
+class PatientAdmin(LinkedOnce):
     list_display = ("name", "date_of_birth", "nhs_number", "has_sign_in")
     search_fields = ("name", "nhs_number")
     ordering = ("name",)
@@ -28,7 +36,7 @@ class PatientAdmin(NeverDeleted):
 
 
 @admin.register(Clinician)
-class ClinicianAdmin(NeverDeleted):
+class ClinicianAdmin(LinkedOnce):
     list_display = ("display_name", "speciality", "registration_number", "is_active")
     list_filter = ("is_active", "speciality")
     list_select_related = ("user",)

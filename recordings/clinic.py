@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -39,6 +40,12 @@ class OwnReplaysAdmin(OwnRowsAdmin):
             shown = list(context["cl"].result_list)
             playback.record_listing(shown, actor=actor_of(request), now=timezone.now())
         return response
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **more: Any) -> HttpResponse:
+        recording = self.get_object(request, unquote(object_id))
+        if recording is not None:
+            playback.record_listing([recording], actor=actor_of(request), now=timezone.now())
+        return super().change_view(request, object_id, *args, **more)
 
     @admin.display(description=_("patient"), ordering="patient__name")
     def patient_name(self, recording: Recording) -> str:

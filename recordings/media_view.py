@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.sessions import user_of_session
 from audit.ledger import Actor, actor_of
 from recordings import intact, playback, policy
 from recordings.models import Rendition
@@ -53,9 +54,8 @@ async def media(request: HttpRequest, pk: UUID) -> HttpResponseBase:
         return _with_headers(HttpResponse(status=status), opened, tag, headers)
 
     def may_go_on() -> bool:
-        key = request.session.session_key
-        is_signed_in = key is not None and request.session.exists(key)
-        return is_signed_in and policy.decide(user, pk).recording is not None
+        signed_in = user_of_session(request.session.session_key)
+        return signed_in is not None and signed_in.pk == user.pk and policy.decide(user, pk).recording is not None
 
     body = await sync_to_async(_body)(opened, span, actor, may_go_on)
     if body is None:

@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from guardian.shortcuts import assign_perm, remove_perm
 
 from accounts.models import User, Viewer
+from consultations.models import Participant
 from recordings.models import Recording, RecordingUserObjectPermission
 
 PLAY = "play_recording"
@@ -83,8 +84,14 @@ def decide(user: Viewer, recording_id: UUID) -> Decision:
 
 
 def grant_playback(recording: Recording) -> list[User]:
-    """Grant both people of the consultation; called in the transaction that makes the recording ready."""
-    people = [user for user in (recording.patient.user, recording.clinician.user) if user]
+    """Grant both people of the consultation; called in the transaction that makes the recording ready.
+
+    SECURITY: those who held their places in it, which never change. A profile linked to another account since then
+    gives that account nothing.
+    """
+    places = Participant.objects.select_related("user").filter(consultation=recording.consultation_id)
+    owners = {recording.patient.user_id, recording.clinician.user_id}
+    people = [place.user for place in places if place.role != Participant.Role.GUEST and place.user_id in owners]
     for user in people:
         assign_perm(f"recordings.{PLAY}", user, recording)
     return people

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import ADMINISTRATORS, STAFF, User
+from accounts.models import STAFF, User
 from audit import ledger
 from consultations import calls, consents, modes, presence
 from consultations.models import Consultation, Participant
@@ -85,28 +85,12 @@ def people() -> None:
     if not staff.is_staff:
         staff.is_staff = True
         staff.save(update_fields=["is_staff"])
-    staff.groups.add(staff_group())
+    staff.groups.add(Group.objects.get(name=STAFF))
 
 
 def _user(email: str, name: str) -> User:
     user = User.objects.filter(email__iexact=email).first()
     return user or User.objects.create_user(email, PASSWORD, name=name)
-
-
-def staff_group() -> Group:
-    """Return the group whose members look at schedule facts, states and the ledger, and register people."""
-    group, _ = Group.objects.get_or_create(name=STAFF)
-    Group.objects.get_or_create(name=ADMINISTRATORS)
-    wanted = {
-        "patients": ["view_patient", "view_clinician", "view_carerelationship"],
-        "consultations": ["view_consultation"],
-        "recordings": ["view_recording", "view_processingjob"],
-        "audit": ["view_entry"],
-        "accounts": ["view_user"],
-    }
-    for app, codenames in wanted.items():
-        group.permissions.add(*Permission.objects.filter(content_type__app_label=app, codename__in=codenames))
-    return group
 
 
 def consultations_of_today(now: datetime) -> None:

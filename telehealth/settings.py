@@ -130,6 +130,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 SIGN_UP_IS_OPEN = environment.flag("SIGN_UP_IS_OPEN", False)
 
 LANGUAGE_CODE = "en-gb"
@@ -227,7 +228,13 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Telehealth portal", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Telehealth portal",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SERVE_AUTHENTICATION": ["accounts.api.SessionAuthentication"],
+}
 
 MASTER_KEY_URI = environment.os.environ.get("MASTER_KEY_URI", f"file://{DATA_DIR / 'master.key'}")
 STORAGE_DIR = Path(environment.os.environ.get("STORAGE_DIR", DATA_DIR / "storage"))

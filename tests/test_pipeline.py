@@ -10,7 +10,8 @@ import pytest
 from django.utils import timezone
 
 from audit.models import Action, Entry
-from recordings import jobs, policy, safe, upkeep
+from consultations import calls
+from recordings import capture, jobs, policy, safe, upkeep
 from recordings.models import Recording, Segment
 from tests.cast import Cast
 from tests.visits import CANVAS, CLINICIAN, PATIENT, Visit, media, recorded_visit, stored_files
@@ -243,6 +244,34 @@ def test_late_chunks_make_a_second_version_and_the_first_is_watched_until_then(c
     assert [r.version for r in second.renditions.order_by("version")] == [1, 2]
     assert {str(r.pk) for r in second.renditions.all()} <= stored_files(second)
     assert bytes(second.renditions.get(version=1).sha256) == bytes(old.sha256)
+
+
+def test_a_late_piece_that_does_not_fit_takes_no_standing_replay_away(cast: Cast, visit: Visit) -> None:
+    opened = visit.record("audio", 5, lost=[3, 4], closes=False)
+    visit.end()
+    upkeep.sweep(now=visit.after(601))
+    recording = visit.process()
+    assert recording.status == "partial"
+    visit.now, bodies = timezone.now(), media("audio", 5)
+    for number in (3, 4):
+        visit.put(opened, number, bodies[number])
+    visit.close(opened, bodies)
+    Segment.objects.filter(recording=recording).update(root="0" * 64)
+    again = visit.process()
+    assert (again.status, again.renditions.count()) == ("partial", 1)
+    assert policy.playable_by(cast.ada.patient.user).filter(pk=recording.pk).exists()
+    assert Segment.objects.get(recording=recording).status == "rejected"
+    assert (visit.job.status, visit.job.fault) == ("given_up", "manifest")
+
+
+def test_a_replay_waits_for_the_part_that_was_allowed_last(visit: Visit) -> None:
+    visit.record("audio", 2)
+    visit.allow(CLINICIAN, "audio_video")
+    visit.withdraw(CLINICIAN)
+    visit.allow(CLINICIAN)  # a new lease in the same epoch; its first part is still on its way
+    calls.end(visit.call.pk, reason="ended", now=visit.now)
+    assert not capture.seal_if_whole(visit.recording, now=visit.after(1))
+    assert capture.seal_if_whole(visit.recording, now=visit.after(61))
 
 
 def test_a_second_version_gives_nobody_back_what_was_taken_from_them(visit: Visit) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from consultations.models import Call, CallEvent
 from consultations.states import StaleTransition, move
@@ -39,6 +40,12 @@ def complete_if_whole(segment: Segment, *, now: datetime) -> None:
     seal_if_whole(segment.recording, now=now)
 
 
+def _answers(segments: QuerySet[Segment], allowed: CallEvent) -> bool:
+    """Say whether some segment was opened under this very permission."""
+    lease, mode = allowed.payload["lease"], allowed.payload["capture"]
+    return segments.filter(epoch=allowed.epoch, lease=lease, mode=mode, opened_at__gte=allowed.at).exists()
+
+
 @transaction.atomic
 def seal_if_whole(recording: Recording, *, now: datetime) -> bool:
     """Seal a recording whose call has ended and whose segments all have an outcome, and queue its processing."""
@@ -53,7 +60,7 @@ def seal_if_whole(recording: Recording, *, now: datetime) -> bool:
         return False
     allowed = CallEvent.objects.filter(call=call, kind="rec.allowed").order_by("-seq").first()
     # The last part may be announced a moment after the end: its recorder waited for the network.
-    is_all = allowed is None or segments.filter(epoch=allowed.epoch).exists()
+    is_all = allowed is None or _answers(segments, allowed)
     if not is_all and now - call.ended_at < LAST_PART_MAY_COME:
         return False
     jobs.enqueue(recording, now=now)

@@ -11,6 +11,7 @@ from django.db.models import Max
 
 from accounts.models import Viewer
 from consultations.models import Mode
+from consultations.policy import place_in
 from recordings import safe
 from recordings.capture import tokens
 from recordings.capture.permission import CLOCK_SLACK, milliseconds_into, permissions_of
@@ -59,7 +60,7 @@ def open_segment(
 def _own_lease(user: Viewer, lease_id: UUID) -> RecorderLease:
     """Locks: the recording's row, so that segment numbers have no gaps and nothing is sealed meanwhile."""
     lease = RecorderLease.objects.filter(pk=lease_id, participant__user=user.pk).first()
-    if lease is None:
+    if lease is None or place_in(user, lease.consultation_id) is None:
         raise CaptureRefused(*ABSENT)
     recordings = Recording.objects.select_for_update(of=("self",), no_key=True).select_related("patient", "call")
     lease.recording = recordings.get(pk=lease.recording_id)

@@ -8,6 +8,7 @@ from django.core import signing
 
 from audit import ledger
 from audit.models import Action
+from consultations.policy import place_in
 from recordings.capture.refusals import CaptureRefused
 from recordings.models import Segment
 
@@ -38,7 +39,10 @@ def segment_of_token(token: str, segment_id: UUID, *, now: datetime) -> Segment:
         raise CaptureRefused(*_UNREADABLE) from error
     segments = Segment.objects.select_related("recording__patient", "recording__call", "lease__participant__user")
     segment = segments.filter(pk=claims["s"]).first()
-    if segment is None or now.timestamp() > claims["until"] or not segment.lease.participant.user.is_active:
+    if segment is None or now.timestamp() > claims["until"]:
+        raise CaptureRefused(*_UNREADABLE)
+    # A token outlives a sign-out, never the right to be in that consultation.
+    if place_in(segment.lease.participant.user, segment.lease.consultation_id) is None:
         raise CaptureRefused(*_UNREADABLE)
     # The recording of the lease and of the segment are one (passport): one row for both.
     segment.lease.recording = segment.recording

@@ -14,7 +14,7 @@ from recordings import jobs
 from recordings.media.faults import UnreadableMedia
 from recordings.media.job import Size
 from recordings.media.runner import run_job
-from recordings.models import ProcessingJob, Recording
+from recordings.models import ProcessingJob, Recording, Segment
 from recordings.pipeline.evidence import Mismatch
 from recordings.pipeline.gather import NothingCaptured, Remedies, gathered
 from recordings.pipeline.publish import publish, remove_leftovers
@@ -78,13 +78,29 @@ def _make_replay(job: ProcessingJob, now: datetime | None) -> None:
 
 
 def _hold_back(job: ProcessingJob, reason: str, *, now: datetime | None) -> None:
-    """Quarantine: nobody can list it; staff see the fact without content."""
+    """Quarantine: nobody can list it; staff see the fact without content.
+
+    What came late and does not fit costs nobody a replay that was checked and stands: only the late part is rejected.
+    """
     recording, moment = job.recording, now or timezone.now()
+    if recording.status in Recording.PLAYABLE:
+        _reject_late(job, reason, now=moment)
+        return
     with jobs.finishing(job, ProcessingJob.Status.DONE, fault=reason, now=moment):
         move(recording, Recording.Status.QUARANTINED, transitions=Recording.TRANSITIONS, reason=reason)
         line = ledger.Line(Action.QUARANTINED, "recording", recording.pk, recording.patient_id, reason=reason)
         ledger.append(ledger.PORTAL, line, now=moment)
     log.error("recording %s is quarantined: %s", recording.pk, reason)
+
+
+def _reject_late(job: ProcessingJob, reason: str, *, now: datetime) -> None:
+    recording = job.recording
+    with jobs.finishing(job, ProcessingJob.Status.GIVEN_UP, fault=reason, now=now):
+        late = (Segment.Status.COMPLETE, Segment.Status.ABANDONED)
+        recording.segments.filter(status__in=late).update(status=Segment.Status.REJECTED)
+        line = ledger.Line(Action.QUARANTINED, "segment", recording.pk, recording.patient_id, reason=reason)
+        ledger.append(ledger.PORTAL, line, now=now)
+    log.error("a late part of recording %s was rejected: %s", recording.pk, reason)
 
 
 def _fail(job: ProcessingJob, reason: str, *, now: datetime | None) -> None:

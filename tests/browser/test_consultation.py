@@ -29,7 +29,16 @@ def timeline_of(portal: Portal, replay: str) -> list[dict[str, Any]]:
 
 
 def kinds(timeline: list[dict[str, Any]]) -> list[str]:
-    return [part["kind"] for part in timeline]
+    """Return the modes in their order. A busy machine may lose moments, which are shown; it may not lose a part."""
+    lost_ms = sum(part["to_ms"] - part["from_ms"] for part in timeline if part["kind"] == "hole")
+    assert lost_ms < 2000, timeline
+    heard = [part["kind"] for part in timeline if part["kind"] != "hole"]
+    return [kind for kind, before in zip(heard, [None, *heard], strict=False) if kind != before]
+
+
+def long_parts(timeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the parts that are long enough to be judged."""
+    return [p for p in timeline if p["kind"] != "hole" and p["to_ms"] - p["from_ms"] >= 2000]
 
 
 def is_heard(media: Replay, email: str, part: dict[str, Any]) -> bool:
@@ -43,7 +52,9 @@ def is_shown(media: Replay, email: str, part: dict[str, Any]) -> bool:
 
 def assert_holds(media: Replay, timeline: list[dict[str, Any]], people: list[str], strangers: list[str]) -> None:
     """Everybody is heard in each part and seen in the video parts, which move; strangers are in none."""
-    for part in timeline:
+    judged = long_parts(timeline)
+    assert {part["kind"] for part in judged} == {"audio", "video"}, timeline
+    for part in judged:
         for email in people:
             assert is_heard(media, email, part), f"{email} is not heard in {part}"
             assert is_shown(media, email, part) == (part["kind"] == "video"), f"{email} and {part}"
@@ -129,7 +140,7 @@ PITCH_RISES_HZ_PER_S = 2
 def assert_seeks(person: Somebody, replay: str, timeline: list[dict[str, Any]], media: Replay) -> None:
     """The real player lands where it is sent – by its pictures, and by its sound – and chapters lead to their parts."""
     assert person.opens(replay) == 200
-    for part in timeline:
+    for part in long_parts(timeline):
         target = part["from_ms"] / 1000 + 1.5
         current, frame = person.page.evaluate(SEEK, [target])
         assert abs(current - target) < 0.3
@@ -143,6 +154,7 @@ def assert_seeks(person: Somebody, replay: str, timeline: list[dict[str, Any]], 
         assert abs(heard - there) / PITCH_RISES_HZ_PER_S < 0.3, (part, at, heard, there)
     chapters = person.page.locator("[data-timeline] button")
     assert chapters.count() == len(timeline)
+    assert len(timeline) > 1
     chapters.nth(1).click()
     person.page.wait_for_function(
         "([at]) => Math.abs(document.querySelector('video').currentTime - at) < 0.3",

@@ -1,0 +1,28 @@
+"""The two groups of people who run the portal. Neither can play, join or read content."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+
+from accounts.models import ADMINISTRATORS, STAFF
+
+LOOK = {
+    "accounts": ["view_user"],
+    "audit": ["view_entry"],
+    "consultations": ["view_consultation"],
+    "patients": ["view_patient", "view_clinician", "view_carerelationship"],
+    "recordings": ["view_recording", "view_processingjob"],
+}
+REGISTER = {
+    "accounts": ["add_user", "change_user"],
+    "patients": ["add_patient", "change_patient", "add_clinician", "change_clinician"],
+}
+
+
+def make_groups(**_: Any) -> None:
+    """Make both groups with their permissions. Idempotent; runs after every migrate."""
+    for name, rights in ((STAFF, [LOOK]), (ADMINISTRATORS, [LOOK, REGISTER])):
+        group, _created = Group.objects.get_or_create(name=name)
+        for by_app in rights:
+            for app, codenames in by_app.items():
+                group.permissions.add(*Permission.objects.filter(content_type__app_label=app, codename__in=codenames))
