@@ -262,6 +262,8 @@ def test_a_late_piece_that_does_not_fit_takes_no_standing_replay_away(cast: Cast
     assert policy.playable_by(cast.ada.patient.user).filter(pk=recording.pk).exists()
     assert Segment.objects.get(recording=recording).status == "rejected"
     assert (visit.job.status, visit.job.fault) == ("given_up", "manifest")
+    line = Entry.objects.get(action=Action.QUARANTINED)
+    assert (line.object_type, line.object_id, line.reason) == ("segment", opened.segment.pk, "manifest")
 
 
 def test_a_replay_waits_for_the_part_that_was_allowed_last(visit: Visit) -> None:

@@ -248,3 +248,13 @@ def test_the_timeline_says_who_asked_for_each_switch(cast: Cast, settings) -> No
         assert [part["text"] for part in pages.parts(user, recording)] == ["", words]
         page = Viewer(user).client.get(reverse("recordings:detail", args=[recording.pk])).content.decode()
         assert words in page
+
+
+def test_a_clinician_who_opens_a_row_of_the_clinic_site_stands_in_the_ledger(cast: Cast) -> None:
+    recording = cast.ada.recording
+    address = f"/clinic/recordings/recording/{recording.pk}/change/"
+    assert Viewer(cast.ben.clinician.user).client.get(address).status_code in (302, 404)
+    assert not lines_of(recording, Action.LISTED)
+    assert Viewer(cast.ada.clinician.user).client.get(address).status_code == 200
+    (line,) = lines_of(recording, Action.LISTED)
+    assert line.actor == cast.ada.clinician.user.pk

@@ -96,10 +96,13 @@ def _hold_back(job: ProcessingJob, reason: str, *, now: datetime | None) -> None
 def _reject_late(job: ProcessingJob, reason: str, *, now: datetime) -> None:
     recording = job.recording
     with jobs.finishing(job, ProcessingJob.Status.GIVEN_UP, fault=reason, now=now):
-        late = (Segment.Status.COMPLETE, Segment.Status.ABANDONED)
-        recording.segments.filter(status__in=late).update(status=Segment.Status.REJECTED)
-        line = ledger.Line(Action.QUARANTINED, "segment", recording.pk, recording.patient_id, reason=reason)
-        ledger.append(ledger.PORTAL, line, now=now)
+        late = recording.segments.filter(status__in=(Segment.Status.COMPLETE, Segment.Status.ABANDONED))
+        lines = [
+            ledger.Line(Action.QUARANTINED, "segment", pk, recording.patient_id, reason=reason)
+            for pk in late.values_list("pk", flat=True)
+        ]
+        late.update(status=Segment.Status.REJECTED)
+        ledger.append(ledger.PORTAL, *lines, now=now)
     log.error("a late part of recording %s was rejected: %s", recording.pk, reason)
 
 
