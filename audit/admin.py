@@ -1,11 +1,16 @@
-"""Staff read the ledger; nobody changes it."""
+"""Staff read the ledger, which nobody changes, and close alerts with a note."""
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.db.models import F
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from audit.models import Entry
+from audit import alerts, ledger
+from audit.models import Alert, Entry
 
 
 @admin.register(Entry)
@@ -23,3 +28,44 @@ class EntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class AlertForm(forms.ModelForm):  # type: ignore[type-arg]
+    note = forms.CharField(label=_("What was found and done"), widget=forms.Textarea)
+
+
+@admin.register(Alert)
+class AlertAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """An open alert is changed once: by the note that closes it."""
+
+    list_display = ("kind", "last_at", "times", "object_type", "object_id", "actor", "handled_at")
+    list_filter = ("kind", ("handled_at", admin.EmptyFieldListFilter))
+    ordering = (F("handled_at").asc(nulls_first=True), "-last_at")
+    form = AlertForm
+    fields = (
+        "kind",
+        "raised_at",
+        "last_at",
+        "times",
+        "actor",
+        "object_type",
+        "object_id",
+        "patient",
+        "detail",
+        "handled_at",
+        "handled_by",
+        "note",
+    )
+    readonly_fields = fields[:-1]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Alert | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.handled_at is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Alert, form: Any, change: bool) -> None:
+        alerts.handle(obj, actor=ledger.actor_of(request), note=form.cleaned_data["note"], now=timezone.now())

@@ -9,7 +9,7 @@ class AuditConfig(AppConfig):
     name = "audit"
 
     def ready(self) -> None:
-        from audit import triggers
+        from audit import tasks, triggers  # noqa: F401  doorbell
 
         triggers.register(triggers.append_only("audit_entry"))
         pre_migrate.connect(triggers.lift_before_migrate, dispatch_uid="audit.triggers")

@@ -1,6 +1,12 @@
-"""The ledger's table. Rows are written by `audit.ledger` alone and never change."""
+"""The ledger's table, whose rows never change, and the alerts that wait for somebody of the staff.
+
+Written by `audit.ledger` and `audit.alerts` alone.
+"""
+
+import uuid
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Action(models.TextChoices):
@@ -18,6 +24,12 @@ class Action(models.TextChoices):
     PUBLISHED = "published"
     QUARANTINED = "quarantined"
     MISUSED = "misused"
+    ALERTED = "alerted"
+    HANDLED = "handled"
+    SUSPENDED = "suspended"
+    RESUMED = "resumed"
+    RELEASED = "released"
+    DISCARDED = "discarded"
 
 
 class Entry(models.Model):
@@ -51,3 +63,50 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq} {self.action}"
+
+
+class AlertKind(models.TextChoices):
+    TWO_KEYS = "two_keys", _("A grant and its reason disagree")
+    FOREIGN_ROW = "foreign_row", _("An answer held somebody else's recording")
+    MISUSED_CREDENTIAL = "misused_credential", _("A valid credential was used for something else")
+    GRANTS_DIFFER = "grants_differ", _("Grants differ from what the relationships say")
+    LEDGER_BROKEN = "ledger_broken", _("The ledger does not hold")
+
+
+class Alert(models.Model):
+    """Something that must never happen did, or was stopped in the act. Holds ids only, like the ledger.
+
+    The same thing seen again while nobody has handled it counts up `times`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=32, choices=AlertKind)
+    raised_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    times = models.PositiveIntegerField(default=1)
+    actor = models.UUIDField(null=True)
+    object_type = models.CharField(max_length=32, blank=True)
+    object_id = models.UUIDField(null=True)
+    patient = models.UUIDField(null=True)
+    detail = models.JSONField(default=dict)
+    mailed_at = models.DateTimeField(null=True)
+    handled_at = models.DateTimeField(null=True)
+    handled_by = models.UUIDField(null=True)
+    note = models.TextField(_("what was found and done"), blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=AlertKind.values),
+                name="alert_kind_is_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(handled_at=None, handled_by=None)
+                | models.Q(handled_at__isnull=False, handled_by__isnull=False) & ~models.Q(note=""),
+                name="alert_is_handled_by_somebody_with_a_note",
+            ),
+        ]
+        indexes = [models.Index(fields=["handled_at", "-last_at"], name="alert_open_first")]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()

@@ -11,8 +11,8 @@ from django.db.models import F, QuerySet
 from django.http import Http404
 
 from accounts.models import Viewer
-from audit import ledger
-from audit.models import Action
+from audit import alerts, ledger
+from audit.models import Action, AlertKind
 from recordings import policy
 from recordings.models import PlaybackSession, Recording, Rendition
 
@@ -37,10 +37,18 @@ def recording_or_404(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, n
     """
     decision = policy.decide(user, recording_id)
     if decision.recording is None:
-        if decision.is_suspicious:
-            log.error("the two keys of recording %s disagree: %s", recording_id, decision.reason)
         line = ledger.Line(Action.REFUSED, "recording", recording_id, decision.patient, reason=decision.reason)
         ledger.append(actor, line, now=now)
+        if decision.is_suspicious:
+            alerts.raise_alert(
+                AlertKind.TWO_KEYS,
+                actor=actor,
+                now=now,
+                object_type="recording",
+                object_id=recording_id,
+                patient=decision.patient,
+                detail={"reason": decision.reason},
+            )
         raise Http404
     return decision.recording
 

@@ -8,12 +8,13 @@ from accounts.models import ADMINISTRATORS, STAFF
 
 LOOK = {
     "accounts": ["view_user"],
-    "audit": ["view_entry"],
+    "audit": ["view_entry", "view_alert"],
     "consultations": ["view_consultation"],
     "patients": ["view_patient", "view_clinician", "view_carerelationship"],
     "recordings": ["view_recording", "view_processingjob"],
 }
 REGISTER = {
+    "audit": ["change_alert"],
     "accounts": ["add_user", "change_user"],
     "patients": ["add_patient", "change_patient", "add_clinician", "change_clinician"],
 }

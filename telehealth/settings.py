@@ -150,6 +150,7 @@ STORAGES: dict[str, dict[str, Any]] = {
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = DATA_DIR / "mail"
+ALERT_EMAILS = environment.words("ALERT_EMAILS", [])
 DEFAULT_FROM_EMAIL = "Telehealth <no-reply@portal.invalid>"
 
 SESSION_COOKIE_AGE = 12 * 3600
@@ -216,6 +217,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-recordings": {"task": "recordings.sweep", "schedule": 15.0},
     "tidy-storage": {"task": "recordings.tidy", "schedule": 3600.0},
+    "mail-alerts": {"task": "audit.mail_alerts", "schedule": 60.0},
     "sweep-calls": {"task": "consultations.sweep", "schedule": 15.0},
 }
 

@@ -71,6 +71,7 @@ def test_staff_filter_consultations_by_clinician(clerk: Client, cast: Cast) -> N
 def test_the_staff_site_holds_our_own_pages_only() -> None:
     assert {model._meta.label for model in admin.site._registry} == {
         "accounts.User",
+        "audit.Alert",
         "audit.Entry",
         "consultations.Consultation",
         "patients.CareRelationship",

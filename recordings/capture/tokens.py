@@ -1,13 +1,12 @@
 """The upload token: names one segment, its epoch and its participant, and nothing else may be done with it."""
 
-import logging
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.core import signing
 
-from audit import ledger
-from audit.models import Action
+from audit import alerts, ledger
+from audit.models import Action, AlertKind
 from consultations.policy import place_in
 from recordings.capture.refusals import CaptureRefused
 from recordings.models import Segment
@@ -15,7 +14,6 @@ from recordings.models import Segment
 TOKEN_LIFE = timedelta(hours=24)
 _SALT = "recordings.capture"
 _UNREADABLE = (401, "token", "Sign in again; what was recorded is kept here until then.")
-log = logging.getLogger(__name__)
 
 
 def issue(segment: Segment, *, now: datetime) -> str:
@@ -54,9 +52,17 @@ def segment_of_token(token: str, segment_id: UUID, *, now: datetime) -> Segment:
 
 
 def _tell_misuse(segment: Segment, segment_id: UUID, *, now: datetime) -> None:
-    """Say it in the ledger, under the patient whose segment was reached for."""
+    """Say it in the ledger and to the staff, under the patient whose segment was reached for."""
     patient = Segment.objects.filter(pk=segment_id).values_list("patient", flat=True).first()
-    detail = {"token_of": str(segment.pk)}
+    actor, detail = ledger.Actor(segment.lease.participant.user_id), {"token_of": str(segment.pk)}
     line = ledger.Line(Action.MISUSED, "segment", segment_id, patient, reason="upload_token", detail=detail)
-    ledger.append(ledger.Actor(segment.lease.participant.user_id), line, now=now)
-    log.error("an upload token of segment %s was used for %s", segment.pk, segment_id)
+    ledger.append(actor, line, now=now)
+    alerts.raise_alert(
+        AlertKind.MISUSED_CREDENTIAL,
+        actor=actor,
+        now=now,
+        object_type="segment",
+        object_id=segment_id,
+        patient=patient,
+        detail=detail,
+    )
