@@ -12,10 +12,11 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, models, transaction
+from django.utils import timezone
 
 from accounts.models import User
-from audit import ledger, triggers
-from audit.models import Action, Entry
+from audit import alerts, ledger, triggers
+from audit.models import Action, Alert, AlertKind, Entry
 from consultations.models import Call, CallEvent, Consultation, Participant, RecordingConsent
 from patients.models import CareRelationship, Patient, PatientKey
 from recordings.models import Chunk, PlaybackSession, ProcessingJob, RecorderLease, Recording, Rendition, Segment
@@ -516,6 +517,14 @@ def strange_entry(**facts: Any) -> Callable[[Sides], None]:
     return violation
 
 
+def strange_alert(**facts: Any) -> Callable[[Sides], None]:
+    def violation(sides: Sides) -> None:
+        alerts.raise_alert(AlertKind.TWO_KEYS, actor=ledger.PORTAL, now=timezone.now())
+        insert(Alert, row_of(Alert.objects.get()) | {"id": uuid.uuid4()} | facts)
+
+    return violation
+
+
 def nameless_number(sides: Sides) -> None:
     change(patient_of(sides), nhs_number="")
 
@@ -524,6 +533,7 @@ RETIRED = {"retired_at": "2026-01-01T00:00:00+00:00"}
 VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "entry_action_is_known": strange_entry(action="danced"),
     "entry_seq_starts_at_one": strange_entry(seq=0),
+    "alert_is_handled_by_somebody_with_a_note": strange_alert(handled_at="2026-01-01T00:00:00+00:00"),
     "one_account_per_email": second_account,
     "nhs_number_is_null_when_unknown": nameless_number,
     "one_live_care_relationship_per_pair": second_care,
@@ -596,6 +606,8 @@ def test_a_word_outside_its_vocabulary_is_refused_by_the_database(
 ) -> None:
     if model is Entry:
         violation = strange_entry(**{column: "dancing"})
+    elif model is Alert:
+        violation = strange_alert(**{column: "dancing"})
     elif model in (CallEvent, RecordingConsent, Participant, Call):
         violation = twice(model, **{column: "dancing"})  # their standing words cannot be changed anyway
     else:
