@@ -12,6 +12,7 @@ from django.utils import timezone
 from audit.models import Action, Entry
 from consultations import calls
 from recordings import capture, jobs, policy, safe, upkeep
+from recordings.capture import OpenSegment
 from recordings.models import Recording, Segment
 from tests.cast import Cast
 from tests.visits import CANVAS, CLINICIAN, PATIENT, Visit, media, recorded_visit, stored_files
@@ -148,7 +149,7 @@ def test_a_first_chunk_that_nobody_can_replace_is_a_hole_not_a_suspicion(visit: 
     upkeep.sweep(now=visit.after(601))
     recording = visit.process()
     assert recording.status == "partial", recording.reason
-    assert [kind for kind, _, _ in parts(recording)] == ["video"]
+    assert [kind for kind, _, _ in parts(recording)] == ["damaged", "video"]
 
 
 def test_a_recorder_that_ended_at_once_spoils_nothing(visit: Visit) -> None:
@@ -264,6 +265,55 @@ def test_a_late_piece_that_does_not_fit_takes_no_standing_replay_away(cast: Cast
     assert (visit.job.status, visit.job.fault) == ("given_up", "manifest")
     line = Entry.objects.get(action=Action.QUARANTINED)
     assert (line.object_type, line.object_id, line.reason) == ("segment", opened.segment.pk, "manifest")
+
+
+def test_a_first_part_of_which_nothing_came_is_a_hole_at_the_beginning(visit: Visit) -> None:
+    visit.record("audio", 3, lost=[0, 1, 2], closes=False)
+    visit.record("audio", 3)
+    visit.end()
+    upkeep.sweep(now=visit.after(601))
+    recording = visit.process()
+    assert (recording.status, parts(recording)) == ("partial", [("damaged", 0, 3), ("audio", 3, 6)])
+    assert recording.timeline[0]["reason"] == "damaged"
+
+
+def late_parts(visit: Visit, *lost: list[int]) -> list[OpenSegment]:
+    """Record parts of three seconds, of which `lost` comes after a first version was made; return them."""
+    opened = [visit.record("audio", 3, lost=numbers, closes=False) for numbers in lost]
+    visit.end()
+    upkeep.sweep(now=visit.after(601))
+    assert visit.process().status == "partial"
+    visit.now, bodies = timezone.now() - timedelta(minutes=1), media("audio", 3)
+    for part, numbers in zip(opened, lost, strict=True):
+        for number in numbers:
+            visit.put(part, number, bodies[number])
+        visit.close(part, bodies)
+    visit.after(1)
+    return opened
+
+
+def test_a_misfit_keeps_no_other_late_part_out(visit: Visit) -> None:
+    wrong, right = late_parts(visit, [0, 1, 2], [2])
+    Segment.objects.filter(pk=wrong.segment.pk).update(root="0" * 64)
+    visit.process()
+    assert (visit.job.status, visit.job.fault) == ("queued", "")
+    recording = visit.process()
+    assert recording.renditions.count() == 2
+    assert parts(recording) == [("damaged", 0, 3), ("audio", 3, 6)]
+    statuses = recording.segments.order_by("number").values_list("pk", "status")
+    assert dict(statuses) == {wrong.segment.pk: "rejected", right.segment.pk: "verified"}
+
+
+def test_a_new_version_never_holds_less_than_the_one_that_stands(visit: Visit) -> None:
+    """Two seconds of the first part have been shown; a late piece spoils it, and the other gains only one second."""
+    wrong, _ = late_parts(visit, [2], [2])
+    before = visit.recording.timeline
+    Segment.objects.filter(pk=wrong.segment.pk).update(root="0" * 64)
+    visit.process()
+    recording = visit.process()
+    assert (visit.job.status, visit.job.fault) == ("given_up", "holds_less")
+    assert (recording.status, recording.timeline, recording.renditions.count()) == ("partial", before, 1)
+    assert stored_files(recording) >= {str(rendition.pk) for rendition in recording.renditions.all()}
 
 
 def test_a_replay_waits_for_the_part_that_was_allowed_last(visit: Visit) -> None:

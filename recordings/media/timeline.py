@@ -102,7 +102,8 @@ def plan(
     )
     if not spans:
         return Plan(0, 0, ())
-    origin = spans[0].t0_ms
+    # What was lost before the first media that came is shown, too.
+    origin = min([spans[0].t0_ms, *(a.from_ms for a in absences if a.reason == "damaged")])
     kept, missing = _kept(spans, limit, [a for a in absences if a.reason == "paused"])
     known: list[_Label] = [_Label(a.from_ms, a.to_ms, a.reason) for a in absences] + missing
     parts = _with_holes(kept, known, origin, limit)

@@ -87,6 +87,7 @@ def gathered(recording: Recording, size: Size, remedies: Remedies) -> Iterator[G
             mode: Literal["audio", "video"] = "video" if segment.mode == Mode.VIDEO else "audio"
             inputs.append(SegmentInput(segment.number, mode, segment.t0_ms, fd, _end(arrived), gaps))
         absences = [hole for arrived in everything for hole in _holes(arrived, is_read=arrived in readable)]
+        absences += [_lost(segment) for segment in recording.segments.filter(status=Segment.Status.REJECTED)]
         job = Job(
             tuple(inputs),
             _memory_file(stack, "replay"),
@@ -178,9 +179,14 @@ def _holes(arrived: _Arrived, *, is_read: bool) -> list[Absence]:
         cursor, expected = chunk.to_ms, chunk.number + 1
     if segment.chunks_expected is not None and expected < segment.chunks_expected:
         spans.append((cursor, max(cursor + 1, segment.duration_ms or 0)))
-    elif not is_read and arrived.chunks:
-        spans.append((0, max(chunk.to_ms for chunk in arrived.chunks)))
+    elif not is_read and segment.chunks_expected != 0:
+        # A recorder says that it begins once it has begun: nothing of it here is something lost.
+        spans.append((0, max([chunk.to_ms for chunk in arrived.chunks], default=segment.duration_ms or 1)))
     return [Absence(segment.t0_ms + begin, segment.t0_ms + end, "damaged") for begin, end in spans]
+
+
+def _lost(segment: Segment) -> Absence:
+    return Absence(segment.t0_ms, segment.t0_ms + max(1, segment.duration_ms or 0), "damaged")
 
 
 def _leases(recording: Recording) -> list[RecorderLease]:

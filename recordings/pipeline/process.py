@@ -17,7 +17,7 @@ from recordings.media.runner import run_job
 from recordings.models import ProcessingJob, Recording, Segment
 from recordings.pipeline.evidence import Mismatch
 from recordings.pipeline.gather import NothingCaptured, Remedies, gathered
-from recordings.pipeline.publish import publish, remove_leftovers
+from recordings.pipeline.publish import HoldsLess, publish, remove_leftovers
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +45,14 @@ def _attempt(job: ProcessingJob, now: datetime | None) -> None:
         remove_leftovers(job)
         _make_replay(job, now)
     except Mismatch as mismatch:
-        _hold_back(job, mismatch.reason, now=now)
+        _hold_back(job, mismatch.reason, mismatch.segment, now=now)
     except UnreadableMedia as unreadable:
-        _hold_back(job, f"unreadable_{unreadable.reason.value}", now=now)
+        _hold_back(job, f"unreadable_{unreadable.reason.value}", unreadable.segment, now=now)
     except NothingCaptured:
         _fail(job, "nothing_captured", now=now)
+    except HoldsLess:
+        # Of a part that had been shown a late piece did not fit, so all of it was left out: the old version stays.
+        _fail(job, "holds_less", now=now)
     except StaleTransition:
         _drop(job, now=now)
     except jobs.LostFence:
@@ -77,14 +80,14 @@ def _make_replay(job: ProcessingJob, now: datetime | None) -> None:
             return
 
 
-def _hold_back(job: ProcessingJob, reason: str, *, now: datetime | None) -> None:
+def _hold_back(job: ProcessingJob, reason: str, segment: int | None, *, now: datetime | None) -> None:
     """Quarantine: nobody can list it; staff see the fact without content.
 
     What came late and does not fit costs nobody a replay that was checked and stands: only the late part is rejected.
     """
     recording, moment = job.recording, now or timezone.now()
     if recording.status in Recording.PLAYABLE:
-        _reject_late(job, reason, now=moment)
+        _reject_late(job, reason, segment, now=moment)
         return
     with jobs.finishing(job, ProcessingJob.Status.DONE, fault=reason, now=moment):
         move(recording, Recording.Status.QUARANTINED, transitions=Recording.TRANSITIONS, reason=reason)
@@ -93,16 +96,20 @@ def _hold_back(job: ProcessingJob, reason: str, *, now: datetime | None) -> None
     log.error("recording %s is quarantined: %s", recording.pk, reason)
 
 
-def _reject_late(job: ProcessingJob, reason: str, *, now: datetime) -> None:
+def _reject_late(job: ProcessingJob, reason: str, segment: int | None, *, now: datetime) -> None:
+    """Reject what does not fit, and go on with whatever else came late. `segment` None: nobody can say which it was."""
     recording = job.recording
     with jobs.finishing(job, ProcessingJob.Status.GIVEN_UP, fault=reason, now=now):
         late = recording.segments.filter(status__in=(Segment.Status.COMPLETE, Segment.Status.ABANDONED))
+        misfits = late if segment is None else late.filter(number=segment)
         lines = [
             ledger.Line(Action.QUARANTINED, "segment", pk, recording.patient_id, reason=reason)
-            for pk in late.values_list("pk", flat=True)
+            for pk in misfits.values_list("pk", flat=True)
         ]
-        late.update(status=Segment.Status.REJECTED)
+        misfits.update(status=Segment.Status.REJECTED)
         ledger.append(ledger.PORTAL, *lines, now=now)
+        if lines and late.exists():
+            jobs.enqueue(recording, now=now)
     log.error("a late part of recording %s was rejected: %s", recording.pk, reason)
 
 

@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Max
@@ -18,12 +19,21 @@ from recordings.pipeline.evidence import Mismatch
 from recordings.pipeline.gather import Gathered
 
 
+class HoldsLess(Exception):
+    """A new version that would hold less than the one people can watch already."""
+
+
 def publish(job: ProcessingJob, result: JoinResult, gathered: Gathered, *, now: datetime) -> None:
-    """Store, read back, and only then tell anybody. Errors: Mismatch, LostFence, VaultError; nothing is left then."""
+    """Store, read back, and only then tell anybody.
+
+    Errors: Mismatch, HoldsLess, LostFence, VaultError; nothing is left then.
+    """
     if result.content_type not in (AUDIO_TYPE, VIDEO_TYPE):
         # SECURITY: said by a process that has read hostile bytes; it becomes a header of our own origin.
         raise Mismatch("replay_type")
-    recording = job.recording
+    recording, timeline = job.recording, [part.to_json() for part in result.timeline]
+    if recording.status in Recording.PLAYABLE and _held_ms(timeline) < _held_ms(recording.timeline):
+        raise HoldsLess
     rendition = _rendition(job, job.fence, content_type=result.content_type, created_at=now)
     last = recording.renditions.filter(kind=Rendition.Kind.REPLAY).aggregate(last=Max("version"))["last"]
     rendition.version = (last or 0) + 1
@@ -34,6 +44,10 @@ def publish(job: ProcessingJob, result: JoinResult, gathered: Gathered, *, now: 
     except BaseException:
         _remove(rendition)
         raise
+
+
+def _held_ms(timeline: list[dict[str, Any]]) -> int:
+    return sum(part["to_ms"] - part["from_ms"] for part in timeline if part["kind"] != "hole")
 
 
 def _rendition(job: ProcessingJob, fence: int, **facts: object) -> Rendition:
