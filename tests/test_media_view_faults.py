@@ -184,14 +184,20 @@ def stream(cast: Cast) -> Stream:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("what", ["revoked", "deactivated", "quarantined", "signed out"])
+@pytest.mark.parametrize("what", ["revoked", "deactivated", "quarantined", "signed out", "new password"])
 def test_who_loses_the_right_in_the_middle_gets_no_more_than_two_mib(cast: Cast, stream: Stream, what: str) -> None:
     user, recording = cast.ada.patient.user, cast.ada.recording
+
+    def change_password() -> None:
+        user.set_password("another-one-altogether")
+        user.save()
+
     happens = {
         "revoked": lambda: policy.revoke_playback(recording, user),
         "deactivated": lambda: User.objects.filter(pk=user.pk).update(is_active=False),
         "quarantined": lambda: Recording.objects.filter(pk=recording.pk).update(status="quarantined"),
         "signed out": stream.client.logout,
+        "new password": change_password,
     }
     assert asyncio.run(stream.watch(happens[what])) <= 2 * MIB
 
