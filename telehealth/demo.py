@@ -23,6 +23,7 @@ from recordings.media.sample import tone_and_bars
 from recordings.models import ProcessingJob, RecorderLease
 
 log = logging.getLogger(__name__)
+STAFF_EMAIL = "staff@demo.test"
 PASSWORD = "telehealth-demo"  # noqa: S105  public, and refused unless DEMO is set
 
 
@@ -81,7 +82,7 @@ def people() -> None:
     for clinician in CLINICIANS:
         facts = {"registration_number": clinician.registration_number, "speciality": clinician.speciality}
         Clinician.objects.get_or_create(user=_user(clinician.email, clinician.name), defaults=facts)
-    staff = _user("staff@demo.test", "Robin Vale")
+    staff = _user(STAFF_EMAIL, "Robin Vale")
     if not staff.is_staff:
         staff.is_staff = True
         staff.save(update_fields=["is_staff"])
@@ -256,7 +257,7 @@ class VisitInThePast:
 def sign_ins() -> list[dict[str, str]]:
     """Shape: rows of the hint on the sign-in page."""
     roles = [(p.email, "patient") for p in PATIENTS] + [(c.email, "clinician") for c in CLINICIANS]
-    return [{"email": email, "role": role} for email, role in [*roles, ("staff@demo.test", "staff")]]
+    return [{"email": email, "role": role} for email, role in [*roles, (STAFF_EMAIL, "staff")]]
 
 
 def renew(now: datetime | None = None) -> None:

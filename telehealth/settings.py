@@ -95,7 +95,10 @@ DATABASES: dict[str, Any] = {"default": dj_database_url.config(default=f"sqlite:
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
 else:
+    # Under ASGI each request has a thread of its own, which could not find a kept connection again: a pool lends them.
+    pool = {"min_size": 1, "max_size": environment.number("DATABASE_POOL_SIZE", 20), "timeout": 10}
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
@@ -141,17 +144,23 @@ USE_TZ = True
 FORMAT_MODULE_PATH = ["telehealth.formats"]
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = Path(environment.os.environ.get("STATIC_ROOT", DATA_DIR / "static"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "telehealth.staticfiles.HashedStaticFiles"},
 }
 
-EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_HOST = environment.os.environ.get("EMAIL_HOST", "")
+EMAIL_PORT = environment.number("EMAIL_PORT", 587)
+EMAIL_HOST_USER = environment.os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = environment.os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = environment.flag("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 10
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
 EMAIL_FILE_PATH = DATA_DIR / "mail"
+DEFAULT_FROM_EMAIL = environment.os.environ.get("DEFAULT_FROM_EMAIL", "Telehealth <no-reply@portal.invalid>")
 ALERT_EMAILS = environment.words("ALERT_EMAILS", [])
-DEFAULT_FROM_EMAIL = "Telehealth <no-reply@portal.invalid>"
 
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True

@@ -6,14 +6,19 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group, Permission
-from django.core.checks import Tags, run_checks
+from django.core.checks import CheckMessage, Tags, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test import override_settings
+from django.utils import timezone
 
 from accounts.models import User
 from audit import triggers
-from telehealth import checks, environment
+from patients.models import PatientKey
+from recordings import safe
+from telehealth import checks, demo, environment
+from telehealth.checks import deployed, stored, switches
+from tests.cast import make_patient
 
 DANGERS = {
     "telehealth.E001": {"ALLOWED_HOSTS": ["portal.test", "*"]},
@@ -21,6 +26,30 @@ DANGERS = {
     "telehealth.E003": {"ANONYMOUS_USER_NAME": "AnonymousUser"},
     "telehealth.E004": {"CELERY_ACCEPT_CONTENT": ["json", "pickle"]},
     "telehealth.E005": {"DEBUG": True, "USES_TLS": True},
+    "telehealth.E007": {"CSRF_TRUSTED_ORIGINS": ["https://*.portal.test"]},
+}
+POSTGRESQL = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "portal"}}
+SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+# As a portal on the open network should be; each danger below takes one fact of it away.
+DEPLOYED = {
+    "DEBUG": False,
+    "USES_TLS": True,
+    "REDIS_URL": "redis://127.0.0.1/0",
+    "DATABASES": POSTGRESQL,
+    "EMAIL_BACKEND": deployed.REACHING,
+    "DEFAULT_FROM_EMAIL": "Clinic <portal@clinic.example>",
+    "SECRET_KEY": "a-key-of-the-length-and-variety-that-Django-asks-for-0123456789",
+}
+DEPLOYED_DANGERS = {
+    "TLS without Redis": ("telehealth.E011", {"REDIS_URL": "", "DATABASES": SQLITE}),
+    "PostgreSQL without Redis": ("telehealth.E011", {"REDIS_URL": "", "USES_TLS": False}),
+    "mail in files": (
+        "telehealth.E012",
+        {"EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend"},
+    ),
+    "a sender that cannot exist": ("telehealth.E013", {"DEFAULT_FROM_EMAIL": "Portal <no-reply@portal.invalid>"}),
+    "several hosts on SQLite": ("telehealth.W001", {"DATABASES": SQLITE}),
+    "a weak key": ("security.W009", {"SECRET_KEY": "weak"}),
 }
 
 
@@ -42,8 +71,86 @@ def test_a_dangerous_setting_is_refused(code: str) -> None:
 @pytest.mark.parametrize("code", DANGERS)
 def test_the_refusal_says_what_to_do(code: str) -> None:
     with override_settings(**{"DEBUG": False, **DANGERS[code]}):
-        (message,) = checks.refuse_dangerous_settings()
+        (message,) = switches.refuse_dangerous_settings()
     assert message.is_serious() and message.hint and message.hint.endswith(".")
+
+
+def found_when_deployed() -> list[CheckMessage]:
+    found = run_checks(tags=[Tags.security], include_deployment_checks=True)
+    return [m for m in found if str(m.id).startswith("telehealth") or m.id in checks.REFUSED_TOO]
+
+
+@pytest.mark.parametrize("danger", DEPLOYED_DANGERS)
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+def test_what_the_open_network_needs_is_asked_for(danger: str) -> None:
+    code, setting = DEPLOYED_DANGERS[danger]
+    with override_settings(**DEPLOYED):
+        assert found_when_deployed() == []
+        with override_settings(**setting):
+            (message,) = found_when_deployed()
+    assert message.id == code and message.is_serious() is (message.id[-4] == "E")
+    assert code in checks.REFUSED_TOO or str(message.hint).startswith("Set ")
+
+
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+def test_the_embedded_portal_needs_none_of_it() -> None:
+    with override_settings(DEBUG=False, DATABASES=SQLITE, REDIS_URL=""):
+        assert [m.id for m in found_when_deployed() if m.id not in checks.REFUSED_TOO] == []
+
+
+@pytest.mark.database
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("danger", [name for name, (code, _) in DEPLOYED_DANGERS.items() if code != "telehealth.W001"])
+def test_behind_tls_nothing_starts_with_it(danger: str) -> None:
+    held = {name: value for name, value in DEPLOYED.items() if name != "DATABASES"}
+    with override_settings(**held):
+        checks.refuse_unsafe_start()
+        dangerous = {name: value for name, value in DEPLOYED_DANGERS[danger][1].items() if name != "DATABASES"}
+        with override_settings(**dangerous | {"USES_TLS": True}), pytest.raises(ImproperlyConfigured):
+            checks.refuse_unsafe_start()
+    with override_settings(USES_TLS=False):
+        checks.refuse_unsafe_start()
+
+
+@pytest.mark.database
+@pytest.mark.django_db
+def test_debugging_is_for_invented_people_only() -> None:
+    demo.people()
+    with override_settings(DEBUG=True):
+        assert stored.refuse_debugging_real_people(databases=["default"]) == []
+        User.objects.create_user("dora@clinic.example", name="Dora Real")
+        (message,) = stored.refuse_debugging_real_people(databases=["default"])
+    assert message.id == "telehealth.E008" and str(message.hint).startswith("Set DEBUG=0")
+    assert stored.refuse_debugging_real_people(databases=["default"]) == []
+
+
+@pytest.mark.database
+@pytest.mark.django_db
+def test_guardians_anonymous_person_is_refused() -> None:
+    assert stored.refuse_an_anonymous_person(databases=["default"]) == []
+    anonymous = User.objects.create_user("anonymoususer", name="Anybody")
+    (message,) = stored.refuse_an_anonymous_person(databases=["default"])
+    assert message.id == "telehealth.E009" and str(message.hint).startswith("Delete this account")
+    anonymous.delete()
+    assert stored.refuse_an_anonymous_person(databases=["default"]) == []
+
+
+@pytest.mark.database
+@pytest.mark.django_db
+def test_a_lost_master_key_is_refused_while_something_is_wrapped_with_it(tmp_path: Path, settings) -> None:
+    patient = make_patient("Ada")
+    safe.active_keyset(patient)
+    assert stored.refuse_a_lost_master_key(databases=["default"]) == []
+    settings.MASTER_KEY_URI = f"file://{tmp_path}/lost.key"
+    (message,) = stored.refuse_a_lost_master_key(databases=["default"])
+    assert message.id == "telehealth.E010" and str(message.hint).startswith("Put the file back")
+    PatientKey.objects.update(wrapped_keyset=None, retired_at=timezone.now(), destroyed_at=timezone.now())
+    assert stored.refuse_a_lost_master_key(databases=["default"]) == []
+
+
+def test_nothing_is_asked_of_a_database_that_nobody_named() -> None:
+    """`check` without `--database` looks at settings only."""
+    assert run_checks(tags=[Tags.database]) == []
 
 
 @pytest.mark.database
@@ -51,13 +158,13 @@ def test_the_refusal_says_what_to_do(code: str) -> None:
 @pytest.mark.parametrize("codename", ["play_recording", "join_consultation"])
 @pytest.mark.parametrize("by", ["group", "person"])
 def test_a_global_right_to_play_or_join_is_refused(codename: str, by: str) -> None:
-    assert checks.refuse_dangerous_grants(databases=["default"]) == []
+    assert stored.refuse_dangerous_grants(databases=["default"]) == []
     permission = Permission.objects.get(codename=codename)
     if by == "group":
         Group.objects.create(name="Everybody").permissions.add(permission)
     else:
         User.objects.create_user("one@cast.test", name="One").user_permissions.add(permission)
-    (message,) = checks.refuse_dangerous_grants(databases=["default"])
+    (message,) = stored.refuse_dangerous_grants(databases=["default"])
     assert message.id == "telehealth.E006" and codename in message.msg
 
 

@@ -1,0 +1,83 @@
+"""What may not lie in the database of a running portal. Each looks only where its tables are there already."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.core.checks import CheckMessage, Error
+from django.db import connection
+from django.db.models import Model
+
+from accounts.models import User
+from patients.models import PatientKey
+from telehealth import demo
+
+GUARDIANS_ANONYMOUS = "AnonymousUser"  # what guardian calls the person it makes when nobody names another
+
+
+def _is_there(model: type[Model], databases: Sequence[str] | None) -> bool:
+    return bool(databases) and model._meta.db_table in connection.introspection.table_names()
+
+
+def refuse_dangerous_grants(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """A global permission to play or join would open everybody's: guardian's own lists honour it."""
+    if not _is_there(Permission, databases):
+        return []
+    playing = Permission.objects.filter(codename__in=["play_recording", "join_consultation"])
+    held = playing.filter(group__isnull=False) | playing.filter(user__isnull=False)
+    return [
+        Error(
+            f"The permission {codename} is held globally by a person or a group.",
+            hint="Remove it: this right is given for single recordings and consultations only.",
+            id="telehealth.E006",
+        )
+        for codename in held.distinct().values_list("codename", flat=True)
+    ]
+
+
+def refuse_debugging_real_people(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Django's error pages show settings, queries and what a form held."""
+    if not settings.DEBUG or not _is_there(User, databases):
+        return []
+    invented = [*demo.BY_EMAIL, demo.STAFF_EMAIL]
+    if not User.objects.exclude(email__in=invented).exists():
+        return []
+    return [
+        Error(
+            "DEBUG is on and the database holds people who are not demo people.",
+            hint="Set DEBUG=0, or use another DATA_DIR or DATABASE_URL for development.",
+            id="telehealth.E008",
+        )
+    ]
+
+
+def refuse_an_anonymous_person(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """guardian counts what this person was granted as granted to everybody who is not signed in."""
+    if not _is_there(User, databases) or not User.objects.filter(email__iexact=GUARDIANS_ANONYMOUS).exists():
+        return []
+    return [
+        Error(
+            f"The database holds guardian's anonymous person, {GUARDIANS_ANONYMOUS}.",
+            hint="Delete this account: nothing may be granted to somebody who is not signed in.",
+            id="telehealth.E009",
+        )
+    ]
+
+
+def refuse_a_lost_master_key(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """A new master key could not open what the lost one wrapped, and new recordings would hide the loss."""
+    address = urlsplit(settings.MASTER_KEY_URI)
+    if address.scheme != "file" or Path(unquote(address.path)).exists() or not _is_there(PatientKey, databases):
+        return []
+    if not PatientKey.objects.filter(wrapped_keyset__isnull=False).exists():
+        return []
+    return [
+        Error(
+            "The master key that MASTER_KEY_URI names is not there, but patients' keys are wrapped with it.",
+            hint="Put the file back from its backup: without it no recording can be opened.",
+            id="telehealth.E010",
+        )
+    ]
