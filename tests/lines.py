@@ -132,7 +132,8 @@ def opened_house() -> Iterator[House]:
     """A portal that remembers nobody from an earlier test, and new people."""
     hub.__init__()  # type: ignore[misc]
     channel_layers.backends.clear()
-    connections["default"].settings_dict["CONN_MAX_AGE"] = None  # a connection for each message takes half of the time
+    if connections["default"].vendor == "sqlite":  # a connection for each message takes half of the time
+        connections["default"].settings_dict["CONN_MAX_AGE"] = None
     with transaction.atomic():
         ada, ben = make_side("Ada"), make_side("Ben")
     portal = Portal()

@@ -1,4 +1,4 @@
-"""Private PostgreSQL and Redis for tests: started on this machine and always stopped again.
+"""Private PostgreSQL, Redis and nginx for tests: started on this machine and always stopped again.
 
 `python -m tests.services postgres -- COMMAND…` runs a command with DATABASE_URL set; `redis` sets
 REDIS_URL; both can be named. Ends only the processes it started. Knows nothing of Django.
@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -44,7 +45,9 @@ def program(name: str) -> str:
     by_version = sorted(
         Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: float(path.parts[-3]), reverse=True
     )
-    found = shutil.which(name) or (str(by_version[0]) if by_version else None)
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin") or (
+        str(by_version[0]) if by_version else None
+    )
     if found is None:
         raise ServiceMissing(f"{name} is not installed. Run tests/bin/install-system-packages.")
     return found
@@ -78,22 +81,39 @@ def _directory() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+@dataclass
+class Server:
+    """A process of ours and where it writes what it has to say."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def demand_alive(self) -> None:
+        if self.process.poll() is not None:
+            said = self.log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"{self.process.args} ended with status {self.process.returncode}:\n{said}")
+
+    def wait_until(self, is_ready: Callable[[], bool], within_s: float = START_WITHIN_S) -> None:
+        deadline = time.monotonic() + within_s
+        while not is_ready():
+            self.demand_alive()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.process.args} was not ready within {within_s:.0f} s.")
+            time.sleep(0.05)
+
+
 @contextmanager
-def _running(command: list[str], *, log: Path, stop_by: int) -> Iterator[Callable[[], None]]:
-    """Run a server for the block; yield a function that raises if it has ended by itself."""
+def running(
+    command: list[str], *, log: Path, stop_by: int = signal.SIGTERM, cwd: Path | str = "/", **facts: Any
+) -> Iterator[Server]:
+    """Run a server for the block. `facts` are Popen's: who it runs as, its environment."""
     with log.open("wb") as output:
         # A session of its own: Ctrl-C in the terminal reaches the tests, which then stop it in order.
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
-            start_new_session=True, **_as_somebody(),
-        )  # fmt: skip
-
-    def demand_alive() -> None:
-        if process.poll() is not None:
-            raise RuntimeError(f"{command[0]} ended with status {process.returncode}:\n{log.read_text()[-2000:]}")
-
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=cwd, start_new_session=True, **facts
+        )
     try:
-        yield demand_alive
+        yield Server(process, log)
     finally:
         if process.poll() is None:
             process.send_signal(stop_by)
@@ -102,15 +122,6 @@ def _running(command: list[str], *, log: Path, stop_by: int) -> Iterator[Callabl
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _wait(is_ready: Callable[[], bool], demand_alive: Callable[[], None]) -> None:
-    deadline = time.monotonic() + START_WITHIN_S
-    while not is_ready():
-        demand_alive()
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"A test service did not start within {START_WITHIN_S:.0f} s.")
-        time.sleep(0.05)
 
 
 @contextmanager
@@ -129,9 +140,9 @@ def postgres() -> Iterator[str]:
         options = {**POSTGRES_OPTIONS, "unix_socket_directories": str(sockets)}
         command = [program("postgres"), "-D", str(cluster)]
         command += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        with _running(command, log=directory / "log", stop_by=signal.SIGINT) as demand_alive:
+        with running(command, log=directory / "log", stop_by=signal.SIGINT, **_as_somebody()) as server:
             ask = [program("psql"), "-qAt", "-h", str(sockets), "-U", "postgres", "-d", "postgres", "-c"]
-            _wait(lambda: _succeeds([*ask, "SELECT 1"]), demand_alive)
+            server.wait_until(lambda: _succeeds([*ask, "SELECT 1"]))
             subprocess.run([*ask, "CREATE DATABASE portal"], check=True, stdin=subprocess.DEVNULL)
             yield f"postgresql://postgres@{quote(str(sockets), safe='')}/portal"
 
@@ -143,9 +154,45 @@ def redis() -> Iterator[str]:
     with _directory() as directory:
         command = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory)]
         command += ["--save", "", "--appendonly", "no"]
-        with _running(command, log=directory / "log", stop_by=signal.SIGTERM) as demand_alive:
-            _wait(lambda: _answers(port), demand_alive)
+        with running(command, log=directory / "log", **_as_somebody()) as server:
+            server.wait_until(lambda: _answers(port))
             yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def nginx(sites: str, port: int) -> Iterator[None]:
+    """Run nginx with what would stand in its `sites-enabled`; return once it listens on `port`."""
+    with _directory() as directory:
+        own = directory / "nginx.conf"
+        own.write_text(
+            _NGINX_MAIN.format(user="user root;" if os.geteuid() == 0 else "", directory=directory, sites=sites)
+        )
+        command = [program("nginx"), "-c", str(own), "-p", str(directory), "-e", "stderr"]
+        with running(command, log=directory / "log") as server:
+            server.wait_until(lambda: _listens(port))
+            yield
+
+
+# What Debian's own nginx.conf says around a site, as far as a site builds on it.
+_NGINX_MAIN = """{user}
+daemon off; worker_processes 1; pid {directory}/pid; error_log stderr error;
+events {{ worker_connections 256; }}
+http {{
+    include /etc/nginx/mime.types;
+    sendfile on;
+    client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
+    {sites}
+}}
+"""
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _succeeds(command: list[str]) -> bool:
