@@ -196,3 +196,9 @@ def test_the_portal_goes_on_when_a_web_process_dies(portal: Production, ada: Bro
 def test_nginx_and_the_portal_refuse_the_same_sizes() -> None:
     said = re.findall(r"client_max_body_size (\d+);", (DEPLOY / "nginx.conf").read_text())
     assert said == [str(settings.REQUEST_BODY_LIMIT_BYTES)]
+
+
+def test_every_name_of_the_example_is_explained() -> None:
+    names = re.findall(r"^([A-Z_]+)=", (DEPLOY / "portal.env.example").read_text(), re.M)
+    explained = (settings.BASE_DIR / "docs/deployment.md").read_text()
+    assert len(names) > 8 and [name for name in names if f"`{name}`" not in explained] == []
