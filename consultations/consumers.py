@@ -29,7 +29,7 @@ BYTES_PER_TOKEN = 8 * 1024
 class CallConsumer(OrderlySocket):
     hello_within_s, reread_every_s = 5.0, 10.0
     call_id: UUID  # from hello on
-    sid, heard = "", tuple[str, ...]()
+    sid, heard, has_no_right = "", tuple[str, ...](), False
 
     async def connect(self) -> None:
         self.consultation_id: UUID = self.scope["url_route"]["kwargs"]["pk"]
@@ -49,12 +49,17 @@ class CallConsumer(OrderlySocket):
             self.allowance = hub.allowance_of(str(self.place.pk))
             self.later(self._demand_hello())
 
+    async def finish(self, code: int) -> None:
+        # Media goes from browser to browser: the others are told to let go of somebody who lost the right to be here.
+        self.has_no_right = self.has_no_right or code in (SIGNED_OUT, NOTHING_HERE)
+        await super().finish(code)
+
     async def let_go(self) -> None:
         hub.discard(self.channel_name)
         if self.sid:
             try:
                 facts = {"sid": self.sid, "channel": self.channel_name, "now": timezone.now()}
-                await database_sync_to_async(presence.drop)(self.place, **facts)
+                await database_sync_to_async(presence.drop)(self.place, leaves=self.has_no_right, **facts)
             except DatabaseError as error:
                 log.warning("a closed socket is left to the sweep: %s", type(error).__name__)
         await realtime.leave(self.channel_name, self.heard)

@@ -89,7 +89,8 @@ def drop(place: Participant, *, sid: str, channel: str, now: datetime, leaves: b
         person.left_at, person.sid = now, ""
     person.save(update_fields=["disconnected_at", "left_at", "sid"])
     if call:
-        emit(call, "left", {"participant": participant_view(person)}, now=now, changes_capture=True)
+        facts = {"participant": participant_view(person), "for_good": leaves}
+        emit(call, "left", facts, now=now, changes_capture=True)
         drop_question_of(call, person, now=now)
 
 

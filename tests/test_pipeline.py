@@ -12,10 +12,9 @@ from django.utils import timezone
 from audit.models import Action, Entry
 from consultations import calls
 from recordings import capture, jobs, policy, safe, upkeep
-from recordings.capture import OpenSegment
 from recordings.models import Recording, Segment
 from tests.cast import Cast
-from tests.visits import CANVAS, CLINICIAN, PATIENT, Visit, media, recorded_visit, stored_files
+from tests.visits import CANVAS, CLINICIAN, PATIENT, Visit, media, parts, recorded_visit, stored_files
 
 pytestmark = pytest.mark.django_db
 
@@ -28,14 +27,6 @@ def small_pictures(settings) -> None:
 @pytest.fixture
 def visit(cast: Cast) -> Visit:
     return Visit(cast.ada, at=cast.now - timedelta(hours=6)).begin()
-
-
-def parts(recording: Recording) -> list[tuple[str, float, float]]:
-    """Return the timeline as (kind or reason of the hole, from, to) in tenths of seconds."""
-    return [
-        (part.get("reason", part["kind"]), round(part["from_ms"] / 1000, 1), round(part["to_ms"] / 1000, 1))
-        for part in recording.timeline
-    ]
 
 
 def replay_of(recording: Recording) -> bytes:
@@ -222,51 +213,6 @@ def test_a_withdrawn_interval_is_off_the_record_and_both_sides_stay(visit: Visit
     assert end == pytest.approx(again_s, abs=0.1)
 
 
-def test_late_chunks_make_a_second_version_and_the_first_is_watched_until_then(cast: Cast, visit: Visit) -> None:
-    opened = visit.record("audio", 5, lost=[3, 4], closes=False)
-    visit.end()
-    upkeep.sweep(now=visit.after(601))
-    first = visit.process()
-    assert first.status == "partial"
-    old = first.renditions.get()
-    bodies = media("audio", 5)
-    visit.now = timezone.now()
-    for number in (3, 4):
-        visit.put(opened, number, bodies[number])
-    visit.close(opened, bodies, reason="recovered")
-    job = visit.job
-    assert (job.status, Segment.objects.get(recording=first).status) == ("queued", "complete")
-    patient = cast.ada.patient.user
-    assert jobs.claim(job.pk, now=visit.now)
-    assert policy.playable_by(patient).filter(pk=first.pk).exists(), "version 1 is watched while 2 is made"
-    jobs.ProcessingJob.objects.filter(pk=job.pk).update(lease_until=visit.now - timedelta(seconds=1))
-    second = visit.process()
-    assert (second.status, parts(second)) == ("ready", [("audio", 0, 5)])
-    assert [r.version for r in second.renditions.order_by("version")] == [1, 2]
-    assert {str(r.pk) for r in second.renditions.all()} <= stored_files(second)
-    assert bytes(second.renditions.get(version=1).sha256) == bytes(old.sha256)
-
-
-def test_a_late_piece_that_does_not_fit_takes_no_standing_replay_away(cast: Cast, visit: Visit) -> None:
-    opened = visit.record("audio", 5, lost=[3, 4], closes=False)
-    visit.end()
-    upkeep.sweep(now=visit.after(601))
-    recording = visit.process()
-    assert recording.status == "partial"
-    visit.now, bodies = timezone.now(), media("audio", 5)
-    for number in (3, 4):
-        visit.put(opened, number, bodies[number])
-    visit.close(opened, bodies)
-    Segment.objects.filter(recording=recording).update(root="0" * 64)
-    again = visit.process()
-    assert (again.status, again.renditions.count()) == ("partial", 1)
-    assert policy.playable_by(cast.ada.patient.user).filter(pk=recording.pk).exists()
-    assert Segment.objects.get(recording=recording).status == "rejected"
-    assert (visit.job.status, visit.job.fault) == ("given_up", "manifest")
-    line = Entry.objects.get(action=Action.QUARANTINED)
-    assert (line.object_type, line.object_id, line.reason) == ("segment", opened.segment.pk, "manifest")
-
-
 def test_a_first_part_of_which_nothing_came_is_a_hole_at_the_beginning(visit: Visit) -> None:
     visit.record("audio", 3, lost=[0, 1, 2], closes=False)
     visit.record("audio", 3)
@@ -277,45 +223,6 @@ def test_a_first_part_of_which_nothing_came_is_a_hole_at_the_beginning(visit: Vi
     assert recording.timeline[0]["reason"] == "damaged"
 
 
-def late_parts(visit: Visit, *lost: list[int]) -> list[OpenSegment]:
-    """Record parts of three seconds, of which `lost` comes after a first version was made; return them."""
-    opened = [visit.record("audio", 3, lost=numbers, closes=False) for numbers in lost]
-    visit.end()
-    upkeep.sweep(now=visit.after(601))
-    assert visit.process().status == "partial"
-    visit.now, bodies = timezone.now() - timedelta(minutes=1), media("audio", 3)
-    for part, numbers in zip(opened, lost, strict=True):
-        for number in numbers:
-            visit.put(part, number, bodies[number])
-        visit.close(part, bodies)
-    visit.after(1)
-    return opened
-
-
-def test_a_misfit_keeps_no_other_late_part_out(visit: Visit) -> None:
-    wrong, right = late_parts(visit, [0, 1, 2], [2])
-    Segment.objects.filter(pk=wrong.segment.pk).update(root="0" * 64)
-    visit.process()
-    assert (visit.job.status, visit.job.fault) == ("queued", "")
-    recording = visit.process()
-    assert recording.renditions.count() == 2
-    assert parts(recording) == [("damaged", 0, 3), ("audio", 3, 6)]
-    statuses = recording.segments.order_by("number").values_list("pk", "status")
-    assert dict(statuses) == {wrong.segment.pk: "rejected", right.segment.pk: "verified"}
-
-
-def test_a_new_version_never_holds_less_than_the_one_that_stands(visit: Visit) -> None:
-    """Two seconds of the first part have been shown; a late piece spoils it, and the other gains only one second."""
-    wrong, _ = late_parts(visit, [2], [2])
-    before = visit.recording.timeline
-    Segment.objects.filter(pk=wrong.segment.pk).update(root="0" * 64)
-    visit.process()
-    recording = visit.process()
-    assert (visit.job.status, visit.job.fault) == ("given_up", "holds_less")
-    assert (recording.status, recording.timeline, recording.renditions.count()) == ("partial", before, 1)
-    assert stored_files(recording) >= {str(rendition.pk) for rendition in recording.renditions.all()}
-
-
 def test_a_replay_waits_for_the_part_that_was_allowed_last(visit: Visit) -> None:
     visit.record("audio", 2)
     visit.allow(CLINICIAN, "audio_video")
@@ -324,20 +231,6 @@ def test_a_replay_waits_for_the_part_that_was_allowed_last(visit: Visit) -> None
     calls.end(visit.call.pk, reason="ended", now=visit.now)
     assert not capture.seal_if_whole(visit.recording, now=visit.after(1))
     assert capture.seal_if_whole(visit.recording, now=visit.after(61))
-
-
-def test_a_second_version_gives_nobody_back_what_was_taken_from_them(visit: Visit) -> None:
-    opened = visit.record("audio", 3, lost=[2], closes=False)
-    visit.end()
-    upkeep.sweep(now=visit.after(601))
-    recording = visit.process()
-    policy.revoke_playback(recording, visit.world.clinician.user)
-    visit.after(1)
-    visit.put(opened, 2, media("audio", 3)[2])
-    visit.close(opened, media("audio", 3))
-    assert visit.process().renditions.count() == 2
-    assert not policy.granted_to(visit.world.clinician.user).filter(pk=recording.pk).exists()
-    assert policy.granted_to(visit.world.patient.user).filter(pk=recording.pk).exists()
 
 
 def test_late_chunks_that_stay_incomplete_are_used_after_ten_quiet_minutes(visit: Visit) -> None:

@@ -167,8 +167,10 @@ def test_a_lost_line_shows_as_away_and_present_again(house: House) -> None:
     room = Room(house.portal, house.ada)
     ada, osei = room.begins()
     ada.drop()
-    left = osei.hears("left")["participant"]
+    frame = osei.hears("left")
+    left = frame["participant"]
     assert (left["id"], left["present"], left["admitted"]) == (room.id_of("patient"), False, True)
+    assert frame["for_good"] is False, "the media may go on"
     assert room.place("patient").left_at is None
     comes_back(room, ada, resume=resume(ada))
     assert osei.hears("joined")["participant"]["present"] is True

@@ -234,7 +234,8 @@ def test_a_lost_right_closes_the_socket_at_once(house: House, ending: Callable, 
     ben, _ = Room(house.portal, house.ben).begins()
     house.portal.do(ending, osei, room)
     assert osei.hears_until_closed(within_s=2) == code
-    assert ada.hears("left")["participant"]["present"] is False
+    left = ada.hears("left")
+    assert (left["participant"]["present"], left["for_good"]) == (False, True)
     calm(ada, ben)
     assert (ada.closed, ben.closed) == (None, None)
 

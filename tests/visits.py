@@ -180,6 +180,14 @@ class Visit:
         return self.recording
 
 
+def parts(recording: Recording) -> list[tuple[str, float, float]]:
+    """Return the timeline as (kind or reason of the hole, from, to) in tenths of seconds."""
+    return [
+        (part.get("reason", part["kind"]), round(part["from_ms"] / 1000, 1), round(part["to_ms"] / 1000, 1))
+        for part in recording.timeline
+    ]
+
+
 def recorded_visit(world: World, *, at: datetime, seconds: int = 3) -> Visit:
     """Return a visit with one audio part that has ended and waits for a worker."""
     visit = Visit(world, at=at).begin()

@@ -75,6 +75,7 @@ export class Call extends Emitter {
       socket.on(t, (message) => this.peers.receive(message));
     }
     socket.on("joined", ({ participant }) => this.peers.back(participant.id));
+    socket.on("left", ({ participant, for_good }) => for_good && this.peers.remove(participant.id));
     socket.on("mode.declined", ({ why }) => this.#unanswered(why));
     socket.on("ended", () => this.finish("ended"));
   }

@@ -27,7 +27,7 @@ export class PeerSet {
   pair(pair) {
     const old = this.links.get(pair.peer);
     if (old && old.pair.gen >= pair.gen && old.pair.peer_sid === pair.peer_sid) return;
-    this.#remove(pair.peer);
+    this.remove(pair.peer);
     this.remotes.set(pair.peer, { audio: null, video: null });
     const link = this.createLink({
       pair,
@@ -87,15 +87,15 @@ export class PeerSet {
     if (link && !link.recovery.connected) link.recovery.attempt();
   }
 
-  /** @param {string} participant */
-  #remove(participant) {
+  /** Somebody left, or may not be here any more: whatever their browser does, nothing reaches it. @param {string} participant */
+  remove(participant) {
     this.links.get(participant)?.close();
     this.links.delete(participant);
     if (this.remotes.delete(participant)) this.onTracks();
   }
 
   close() {
-    for (const participant of [...this.links.keys()]) this.#remove(participant);
+    for (const participant of [...this.links.keys()]) this.remove(participant);
     this.#held = [];
   }
 }

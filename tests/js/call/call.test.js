@@ -189,3 +189,14 @@ test("the recorder is told the truth about pictures: what is announced, not what
   rig.ws().say({ t: "media", seq: 11, epoch: 3, participant: { ...snapshotOf().participants[1], video: "on" } });
   assert.equal(tracksOf(rig.call).remotes[0].videoOn, true);
 });
+
+test("somebody who left for good is let go of, somebody whose line is away is not", async () => {
+  const rig = page();
+  rig.welcome();
+  await settle();
+  rig.ws().say({ t: "pair", seq: 11, peer: "osei", peer_sid: "s-9", gen: 1, impolite: false });
+  rig.ws().say({ t: "left", seq: 12, participant: { id: "osei", present: false }, for_good: false });
+  assert.equal(rig.links[0].closed, undefined);
+  rig.ws().say({ t: "left", seq: 13, participant: { id: "osei", present: false }, for_good: true });
+  assert.equal(rig.links[0].closed, true);
+});
