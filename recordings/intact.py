@@ -3,21 +3,16 @@
 Each piece authenticates itself when it is read; this finds damage in the middle before the first byte is given out.
 """
 
-import hashlib
-import hmac
-import os
 import threading
 from collections import OrderedDict
 from uuid import UUID
 
-from django.conf import settings
-
 from recordings import safe
 from recordings.models import Rendition
-from recordings.vault import Damaged, FileStore, SeekableReader
+from recordings.vault import SeekableReader
 
 REMEMBERED = 4096
-_Version = tuple[UUID, bytes, int, int, int, int]
+_Version = tuple[UUID, bytes, tuple[object, ...]]
 _verified: OrderedDict[_Version, None] = OrderedDict()
 _guard = threading.Lock()
 # One lock for all: a replay is read once at a time, however many ranges of it are asked for at once.
@@ -29,36 +24,18 @@ def open_verified(rendition: Rendition, vault_id: UUID) -> SeekableReader:
 
     Errors: Missing, Damaged, NotThisObject, KeyRefused, StoreUnavailable.
     """
-    identity = safe.identity_of(rendition)
-    keyset = safe.keyset(rendition.patient_id, rendition.key_version)
-    file = FileStore(settings.STORAGE_DIR).open(vault_id, identity.recording, identity.object)
+    reader = safe.open_object(rendition, vault_id)
     try:
-        version = _version(rendition, os.fstat(file.fileno()))
-        reader = SeekableReader(
-            file, keyset, identity, expected_length=rendition.byte_length, expected_header=rendition.header
-        )
+        version = (rendition.pk, bytes(rendition.sha256), reader.version())
         if not _is_known(version):
             with _reading:
                 if not _is_known(version):
-                    _demand_whole(reader, rendition)
+                    reader.demand_whole(rendition.sha256)
                     _remember(version)
     except BaseException:
-        file.close()
+        reader.close()
         raise
     return reader
-
-
-def _version(rendition: Rendition, found: os.stat_result) -> _Version:
-    sha256 = bytes(rendition.sha256)
-    return (rendition.pk, sha256, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
-def _demand_whole(reader: SeekableReader, rendition: Rendition) -> None:
-    digest = hashlib.sha256()
-    for piece in reader.iter_range(0, rendition.byte_length):
-        digest.update(piece)
-    if not hmac.compare_digest(digest.digest(), bytes(rendition.sha256)):
-        raise Damaged("The object's content is not what was recorded.")
 
 
 def _is_known(version: _Version) -> bool:

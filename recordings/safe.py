@@ -16,7 +16,6 @@ from django.utils import timezone
 from patients.models import Patient, PatientKey
 from recordings.models import Chunk, Rendition
 from recordings.vault import (
-    FileStore,
     KeyRefused,
     MasterKey,
     ObjectIdentity,
@@ -24,14 +23,24 @@ from recordings.vault import (
     SeekableReader,
     Vault,
     create_master_key_file,
+    open_store,
 )
 
 
 @cache
 def vault() -> Vault:
-    """Return this process's vault. Errors: MasterKeyUnusable, with a sentence saying what to do."""
-    settings.STORAGE_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Vault(FileStore(settings.STORAGE_DIR), MasterKey.load(settings.MASTER_KEY_URI))
+    """Return this process's vault. Errors: StoreUnusable, MasterKeyUnusable, with a sentence saying what to do."""
+    return Vault(open_store(settings.STORAGE_URL), MasterKey.load(settings.MASTER_KEY_URI))
+
+
+def prepare_storage() -> None:
+    """Make the default directory on the very first start of an embedded portal.
+
+    Never again while any patient has a key, and no other place ever: a volume that is not mounted must be missed.
+    """
+    directory = settings.DATA_DIR / "storage"
+    if directory.as_uri() == settings.STORAGE_URL and not PatientKey.objects.exists():
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def prepare_master_key() -> None:
@@ -83,7 +92,7 @@ def _unwrapped(key: PatientKey) -> PatientKeyset:
 
 def sweep_storage(*, older_than: timedelta) -> int:
     """Remove beginnings of objects whose writers were killed; return how many."""
-    return FileStore(settings.STORAGE_DIR).sweep(older_than.total_seconds())
+    return vault().sweep(older_than.total_seconds())
 
 
 def identity_of(row: Chunk | Rendition) -> ObjectIdentity:

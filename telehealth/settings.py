@@ -248,7 +248,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 MASTER_KEY_URI = environment.os.environ.get("MASTER_KEY_URI", f"file://{DATA_DIR / 'master.key'}")
-STORAGE_DIR = Path(environment.os.environ.get("STORAGE_DIR", DATA_DIR / "storage"))
+STORAGE_URL = environment.os.environ.get("STORAGE_URL", (DATA_DIR / "storage").as_uri())
 IS_DEMO_ALLOWED = environment.flag("DEMO", False)
 
 CALL_JOIN_OPENS_BEFORE = timedelta(minutes=15)

@@ -81,10 +81,10 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Say whether the database answers and the master key opens; nothing more, to nobody."""
+    """Say whether the database answers, the master key opens and the storage is there; nothing more, to nobody."""
     try:
         connection.ensure_connection()
-        safe.vault()
+        safe.vault().check()
     except (DatabaseError, VaultError):
         return HttpResponse("not ready", status=503, content_type="text/plain")
     return HttpResponse("ready", content_type="text/plain")

@@ -23,15 +23,20 @@ if settings.configured:
 DATA_DIR = Path(tempfile.mkdtemp(prefix="portal-data-"))
 atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
 STRANGE = {
-    "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DEBUG", "DEMO", "DEFAULT_PERSON_TIME_ZONE", "MASTER_KEY_URI",
+    "ALERT_EMAILS", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DEBUG", "DEMO", "DEFAULT_PERSON_TIME_ZONE", "MASTER_KEY_URI",
     "DATABASE_POOL_SIZE", "DEFAULT_FROM_EMAIL", "EMAIL_HOST", "EMAIL_HOST_PASSWORD", "EMAIL_HOST_USER", "EMAIL_PORT",
     "EMAIL_USE_TLS", "RECORDING_RETENTION_DAYS", "REDIS_URL", "SECRET_KEY", "SIGN_UP_IS_OPEN", "SMALL_PICTURES",
-    "STATIC_ROOT", "STORAGE_DIR", "STORAGE_URL", "TURN_SECRET", "TURN_URLS", "USES_TLS",
+    "STATIC_ROOT", "STORAGE_URL", "TURN_SECRET", "TURN_URLS", "USES_TLS",
 }  # fmt: skip
 for name in STRANGE:
     os.environ.pop(name, None)
+# Nor their account at AWS: boto3 would look into the shell, their home and the machine's own identity.
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
+os.environ |= dict.fromkeys(["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG"], os.devnull)
+os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing"}
 os.environ |= {"DATA_DIR": str(DATA_DIR), "DJANGO_SETTINGS_MODULE": "telehealth.settings"}
-for folder in ("static", "broker/queue", "broker/processed", "broker/control"):
+for folder in ("static", "storage", "broker/queue", "broker/processed", "broker/control"):
     (DATA_DIR / folder).mkdir(parents=True)
 django.setup()
 
@@ -42,6 +47,7 @@ from audit import triggers  # noqa: E402
 from recordings import safe  # noqa: E402
 from recordings.vault import create_master_key_file  # noqa: E402
 from telehealth.celery import app as celery  # noqa: E402
+from tests.aws import Aws  # noqa: E402
 from tests.cast import Cast, make_cast  # noqa: E402
 
 BROWSER_STORIES = Path(__file__).parent / "browser"
@@ -133,3 +139,21 @@ def work_at_once() -> Iterator[None]:
     celery.conf.task_always_eager, before = True, celery.conf.task_always_eager
     yield
     celery.conf.task_always_eager = before
+
+
+@pytest.fixture(scope="session")
+def aws_server() -> Iterator[Aws]:
+    server = Aws()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def aws(aws_server: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """S3 and KMS on this machine, with an empty bucket; tests/aws.py says how it can be made to fail."""
+    # What is tested is what comes of the tries, not how long they wait for each other.
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    aws_server.begin()
+    yield aws_server
+    aws_server.fault = None

@@ -37,7 +37,7 @@ def noise(length: int) -> bytes:
 
 
 def path_of(replay: Rendition) -> Path:
-    vault = settings.STORAGE_DIR / "vaults" / str(replay.recording.patient.vault_id)
+    vault = settings.DATA_DIR / "storage" / "vaults" / str(replay.recording.patient.vault_id)
     return vault / str(replay.recording_id) / str(replay.pk)
 
 

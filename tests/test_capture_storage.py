@@ -48,7 +48,7 @@ def test_no_file_of_the_portal_holds_what_was_said(visit: Visit, opened: OpenSeg
     assert put(visit, opened, 0, body).status_code == 201
     chunk = chunks_of(visit).get()
     patient, recording = visit.world.patient, visit.recording
-    path = settings.STORAGE_DIR / "vaults" / str(patient.vault_id) / str(recording.pk) / str(chunk.pk)
+    path = settings.DATA_DIR / "storage" / "vaults" / str(patient.vault_id) / str(recording.pk) / str(chunk.pk)
     assert path.stat().st_size == len(body) + 40 + 16
     if connection.vendor == "sqlite":
         connection.cursor().execute("PRAGMA wal_checkpoint")
@@ -96,6 +96,21 @@ def test_without_the_master_key_nothing_is_taken_and_nothing_is_lost(visit: Visi
     assert (answer.status_code, answer.json()["code"]) == (503, "storage")
     assert "no-such" not in answer.content.decode()
     assert not chunks_of(visit).exists() and stored_files(visit.recording) == set()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("named", "is_made"), [("storage", True), ("elsewhere", False)])
+def test_the_very_first_start_makes_the_default_directory_and_no_other(settings, tmp_path, named, is_made) -> None:
+    settings.DATA_DIR, settings.STORAGE_URL = tmp_path, (tmp_path / named).as_uri()
+    safe.prepare_storage()
+    assert [path.name for path in tmp_path.iterdir()] == ([named] if is_made else [])
+
+
+@pytest.mark.django_db
+def test_a_storage_that_vanished_is_not_replaced_by_an_empty_one(cast: Cast, settings, tmp_path) -> None:
+    settings.DATA_DIR, settings.STORAGE_URL = tmp_path, (tmp_path / "storage").as_uri()
+    safe.prepare_storage()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.django_db

@@ -153,6 +153,20 @@ def test_nothing_is_asked_of_a_database_that_nobody_named() -> None:
     assert run_checks(tags=[Tags.database]) == []
 
 
+@pytest.mark.parametrize("url", ["/var/storage", "s3://", "s3://key:hunter2@bucket"])
+def test_a_storage_that_is_misnamed_is_refused_without_repeating_it(url: str) -> None:
+    with override_settings(DEBUG=False, STORAGE_URL=url):
+        assert found_by_checks() == ["telehealth.E014"]
+        (message,) = switches.refuse_unusable_storage()
+    assert message.is_serious() and message.hint and "hunter2" not in f"{message.msg} {message.hint}"
+
+
+@pytest.mark.parametrize("url", ["file:///var/storage", "s3://bucket/portal?region=eu-west-2"])
+def test_a_storage_that_is_well_named_passes_without_being_asked(url: str) -> None:
+    with override_settings(DEBUG=False, STORAGE_URL=url):
+        assert found_by_checks() == []
+
+
 @pytest.mark.database
 @pytest.mark.django_db
 @pytest.mark.parametrize("codename", ["play_recording", "join_consultation"])

@@ -11,7 +11,7 @@ from django.test import AsyncClient
 from accounts.models import User
 from audit.models import Action
 from patients.models import PatientKey
-from recordings import intact, policy, safe
+from recordings import policy, safe
 from recordings.models import Recording, Rendition
 from recordings.vault import SeekableReader
 from tests.cast import Cast
@@ -107,17 +107,18 @@ def test_content_that_is_not_what_was_recorded_is_not_served_though_it_decrypts(
 def test_the_whole_content_is_read_once_per_process_and_file_version(
     ada: Viewer, replay: Rendition, monkeypatch
 ) -> None:
-    checked, real = [], intact._demand_whole
-    monkeypatch.setattr(intact, "_demand_whole", lambda reader, row: (checked.append(row.pk), real(reader, row)))
+    checked, real = [], SeekableReader.demand_whole
+    count = lambda reader, sha256: (checked.append(sha256), real(reader, sha256))  # noqa: E731
+    monkeypatch.setattr(SeekableReader, "demand_whole", count)
     for _ in range(3):
         assert ada.get(replay.recording_id, Range="bytes=0-9").body == LONG[:10]
-    assert checked == [replay.pk]
+    assert checked == [replay.sha256]
     content = path_of(replay).read_bytes()
     times = path_of(replay).stat()
     path_of(replay).write_bytes(content)
     os.utime(path_of(replay), ns=(times.st_atime_ns, times.st_mtime_ns))
     assert ada.get(replay.recording_id, Range="bytes=0-9").status_code == 206
-    assert checked == [replay.pk] * 2, "a file that was touched is read again, whatever its times say"
+    assert checked == [replay.sha256] * 2, "a file that was touched is read again, whatever its times say"
 
 
 @pytest.mark.django_db
@@ -140,7 +141,8 @@ def test_without_the_master_key_there_is_a_pause(ada: Viewer, replay: Rendition,
 
 @pytest.mark.django_db
 def test_without_the_storage_there_is_a_pause_and_no_alarm(cast: Cast, ada: Viewer, replay, settings) -> None:
-    settings.STORAGE_DIR = settings.DATA_DIR / "not-mounted"
+    settings.STORAGE_URL = (settings.DATA_DIR / "not-mounted").as_uri()
+    safe.vault.cache_clear()
     answer = ada.get(replay.recording_id)
     assert (answer.status_code, answer.body, answer["Retry-After"]) == (503, b"", "5")
     assert not lines_of(cast.ada.recording, Action.REFUSED)

@@ -57,7 +57,14 @@ def assert_held_back(cast: Cast, visit: Visit, reason: str) -> None:
 
 def object_of(chunk: Chunk):
     patient = chunk.patient
-    return project.STORAGE_DIR / "vaults" / str(patient.vault_id) / str(chunk.segment.recording_id) / str(chunk.pk)
+    return (
+        project.DATA_DIR
+        / "storage"
+        / "vaults"
+        / str(patient.vault_id)
+        / str(chunk.segment.recording_id)
+        / str(chunk.pk)
+    )
 
 
 def first_chunk(visit: Visit, number: int = 0) -> Chunk:

@@ -171,7 +171,7 @@ def test_a_replay_that_reads_back_wrongly_is_never_shown(visit: Visit, monkeypat
 
     def rotten(identity, vault_id, keyset, source):
         sealed = write(identity, vault_id, keyset, source)
-        path = project.STORAGE_DIR / "vaults" / str(vault_id) / str(identity.recording) / str(identity.object)
+        path = project.DATA_DIR / "storage" / "vaults" / str(vault_id) / str(identity.recording) / str(identity.object)
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)

@@ -242,5 +242,5 @@ class Recorder:
 
 def stored_files(recording: Recording) -> set[str]:
     """Return the names of the objects that lie in the recording's place, computed without the vault's code."""
-    folder = settings.STORAGE_DIR / "vaults" / str(recording.patient.vault_id) / str(recording.pk)
+    folder = settings.DATA_DIR / "storage" / "vaults" / str(recording.patient.vault_id) / str(recording.pk)
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()

@@ -14,12 +14,13 @@ from .errors import (
     NotThisObject,
     StoreFull,
     StoreUnavailable,
+    StoreUnusable,
     VaultError,
 )
 from .identity import ObjectIdentity
 from .keys import PatientKeyset, new_wrapped_keyset, rewrap, unwrap
 from .master import MasterKey, create_master_key_file, master_aead
-from .store import FileStore, Store
+from .stores import FileStore, Store, open_store
 from .stream import Sealed, SeekableReader, encrypt
 from .vault import Vault
 from .wire import ciphertext_length
@@ -40,6 +41,7 @@ __all__ = [
     "Store",
     "StoreFull",
     "StoreUnavailable",
+    "StoreUnusable",
     "Vault",
     "VaultError",
     "ciphertext_length",
@@ -47,6 +49,7 @@ __all__ = [
     "encrypt",
     "master_aead",
     "new_wrapped_keyset",
+    "open_store",
     "rewrap",
     "unwrap",
 ]

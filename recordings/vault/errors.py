@@ -51,6 +51,12 @@ class StoreFull(StoreUnavailable):
     fact = "The storage is full."
 
 
+class StoreUnusable(VaultError):
+    """The storage is named in a way that cannot work; the text says what to change."""
+
+    fact = "The storage cannot be used."
+
+
 class KeyRefused(VaultError):
     """A wrapped keyset is not this patient's and version's, or not of the vault's kind."""
 

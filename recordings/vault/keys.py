@@ -18,7 +18,7 @@ from tink.proto import (
 )
 
 from . import wire
-from .errors import KeyRefused, NotThisObject
+from .errors import KeyRefused, MasterKeyUnusable, NotThisObject
 from .identity import ObjectIdentity, Stored, keyset_associated_data, small_associated_data
 from .master import MasterKey
 
@@ -108,7 +108,10 @@ def rewrap(old: MasterKey, new: MasterKey, wrapped: Stored, patient: UUID, versi
 
 
 def _wrap(master: MasterKey, handle: object, associated_data: bytes) -> bytes:
-    return bytes(proto_keyset_format.serialize_encrypted(handle, master.aead, associated_data))
+    try:
+        return bytes(proto_keyset_format.serialize_encrypted(handle, master.aead, associated_data))
+    except TinkError as error:
+        raise MasterKeyUnusable("The master key does not open what it has just sealed.") from error
 
 
 def _unwrap(master: MasterKey, wrapped: Stored, associated_data: bytes) -> object:

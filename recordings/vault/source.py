@@ -6,6 +6,19 @@ from typing import BinaryIO
 
 from .errors import storage_errors
 
+Version = tuple[object, ...]
+"""Changes when other bytes are stored in a file's place, and when the same ones are written again."""
+
+
+class RemoteFile(io.RawIOBase):
+    """A seekable file that is not on this machine, so that each read of it is a request."""
+
+    version: Version
+
+    def expect(self, start: int, stop: int) -> None:
+        """Be told that this range is read next, from its start to its end."""
+        raise NotImplementedError
+
 
 class PositionedFile:
     """A seekable binary file or a descriptor, which is closed with it.
@@ -25,6 +38,20 @@ class PositionedFile:
             if self._descriptor is not None:
                 return os.fstat(self._descriptor).st_size
             return self._open_file().seek(0, os.SEEK_END)
+
+    def version(self) -> Version:
+        if isinstance(self._file, RemoteFile):
+            return self._file.version
+        if self._descriptor is None:
+            raise ValueError("this file has no version")
+        with storage_errors():
+            found = os.fstat(self._descriptor)
+        return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+    def expect(self, start: int, stop: int) -> None:
+        """Say which range is read next: a remote storage is then asked once for many pieces."""
+        if isinstance(self._file, RemoteFile):
+            self._file.expect(start, stop)
 
     def read_into(self, target: memoryview, offset: int) -> int:
         """Fill the target from an offset; return how much was there."""

@@ -14,7 +14,7 @@ from . import wire
 from .errors import Damaged, NotThisObject, storage_errors
 from .identity import ObjectIdentity, Stored
 from .keys import PatientKeyset
-from .source import PositionedFile
+from .source import PositionedFile, Version
 
 Chunks = Iterable[bytes | bytearray | memoryview]
 
@@ -152,7 +152,22 @@ class SeekableReader:
             raise ValueError("a block has at least one byte")
         return self._pieces(start, stop, block)
 
+    def demand_whole(self, sha256: Stored) -> None:
+        """Read everything and compare it with the SHA-256 on record. Errors: Damaged, StoreUnavailable."""
+        digest = hashlib.sha256()
+        for piece in self.iter_range(0, self._plaintext_length):
+            digest.update(piece)
+        if not hmac.compare_digest(digest.digest(), bytes(sha256)):
+            raise Damaged("The object's content is not what was recorded.")
+
+    def version(self) -> Version:
+        """Return which stored version this is, so that a check of it need not be repeated."""
+        with self._lock:
+            return self._open_file().version()
+
     def _pieces(self, start: int, stop: int, block: int) -> Iterator[bytes]:
+        if start < stop:
+            self._expect(wire.segment_at(start), wire.segment_at(stop - 1))
         while start < stop:
             index = wire.segment_at(start)
             offset = wire.segment_start(index)
@@ -161,6 +176,16 @@ class SeekableReader:
             for position in range(start - offset, end, block):
                 yield plaintext[position : min(position + block, end)]
             start = offset + end
+
+    def _expect(self, first: int, last: int) -> None:
+        begin, end = wire.segment_span(first, self._file_length)[0], wire.segment_span(last, self._file_length)[1]
+        with self._lock:
+            self._open_file().expect(begin, end)
+
+    def _open_file(self) -> PositionedFile:
+        if self._file is None:
+            raise ValueError("the reader is closed")
+        return self._file
 
     def _segment(self, index: int) -> bytes:
         try:
@@ -172,9 +197,7 @@ class SeekableReader:
         start, stop = wire.segment_span(index, self._file_length)
         ciphertext = self._buffer[: stop - start]
         with self._lock:
-            if self._file is None:
-                raise ValueError("the reader is closed")
-            if self._file.read_into(ciphertext, start) != stop - start:
+            if self._open_file().read_into(ciphertext, start) != stop - start:
                 raise Damaged("The stored object became shorter.")
             return self._cipher.open(index, ciphertext, last=index == self._last)
 

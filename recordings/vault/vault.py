@@ -1,17 +1,14 @@
 """The vault: one patient's objects, under that patient's key, in that patient's place."""
 
-import hashlib
-import hmac
 from typing import BinaryIO
 from uuid import UUID
 
 from . import keys
 from .cache import KeysetCache
-from .errors import Damaged
 from .identity import ObjectIdentity, Stored
 from .keys import PatientKeyset
 from .master import MasterKey
-from .store import Store
+from .stores import Store
 from .stream import Chunks, Sealed, SeekableReader, encrypt
 
 CACHED_KEYSETS = 256
@@ -80,6 +77,14 @@ class Vault:
             file.close()
             raise
 
+    def check(self) -> None:
+        """Ask the storage for a sign of life. Errors: StoreUnavailable."""
+        self._store.check()
+
+    def sweep(self, older_than_s: float) -> int:
+        """Remove beginnings of objects whose writers were killed; return how many."""
+        return self._store.sweep(older_than_s)
+
     def delete(self, identity: ObjectIdentity, vault_id: UUID) -> bool:
         """Remove an object; False if nothing was stored there."""
         return self._store.delete(vault_id, identity.recording, identity.object)
@@ -98,9 +103,5 @@ class Vault:
 
         Errors: those of open(), and Damaged.
         """
-        digest = hashlib.sha256()
         with self.open(identity, vault_id, keyset, plaintext_length=plaintext_length, header=header) as reader:
-            for piece in reader.iter_range(0, plaintext_length):
-                digest.update(piece)
-        if not hmac.compare_digest(digest.digest(), bytes(sha256)):
-            raise Damaged("The object's content is not what was recorded.")
+            reader.demand_whole(sha256)

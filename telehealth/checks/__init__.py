@@ -20,6 +20,7 @@ REFUSED_TOO = {"security.W009"}
 
 def register() -> None:
     register_check(switches.refuse_dangerous_settings, Tags.security)
+    register_check(switches.refuse_unusable_storage, Tags.security)
     register_check(deployed.refuse_what_serves_one_process_only, Tags.security, deploy=True)
     register_check(deployed.refuse_mail_that_reaches_nobody, Tags.security, deploy=True)
     register_check(deployed.warn_of_several_hosts_on_sqlite, Tags.security, deploy=True)

@@ -5,6 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
+from recordings.vault import StoreUnusable, open_store
+
 
 def refuse_dangerous_settings(**_: Any) -> list[CheckMessage]:
     serializers = {*settings.CELERY_ACCEPT_CONTENT, settings.CELERY_TASK_SERIALIZER}
@@ -41,3 +43,13 @@ def refuse_dangerous_settings(**_: Any) -> list[CheckMessage]:
         ),
     }
     return [Error(text, hint=hint, id=id_) for id_, (is_wrong, text, hint) in dangers.items() if is_wrong]
+
+
+def refuse_unusable_storage(**_: Any) -> list[CheckMessage]:
+    """A storage that is misnamed, or named with a secret; whether it answers is asked by /readyz."""
+    try:
+        open_store(settings.STORAGE_URL)
+    except StoreUnusable as error:
+        hint = "Set STORAGE_URL to file:///path or s3://bucket/prefix?endpoint_url=…&region=…."
+        return [Error(str(error), hint=hint, id="telehealth.E014")]
+    return []

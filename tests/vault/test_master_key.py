@@ -101,7 +101,7 @@ def test_a_file_that_holds_no_keyset_is_refused(key_file: Path, content: bytes) 
         MasterKey.load(f"file://{key_file}")
 
 
-@pytest.mark.parametrize("uri", ["aws-kms://arn:aws:kms:eu", "", "/etc/key", "FILES:///x"])
+@pytest.mark.parametrize("uri", ["gcp-kms://projects/x", "", "/etc/key", "FILES:///x"])
 def test_an_unknown_scheme_is_told_which_schemes_work(uri: str) -> None:
     with pytest.raises(MasterKeyUnusable, match="file://"):
         MasterKey.load(uri)

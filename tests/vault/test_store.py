@@ -1,6 +1,7 @@
+"""What is particular to a directory: privacy, links and strange files, and what survives a power cut."""
+
 import errno
 import os
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,7 @@ import pytest
 from recordings.vault import (
     AlreadyStored,
     FileStore,
-    Missing,
     NotThisObject,
-    Store,
     StoreFull,
     StoreUnavailable,
 )
@@ -47,64 +46,11 @@ def stored(store: FileStore, ids: Ids) -> Ids:
     return ids
 
 
-def test_an_object_lies_at_the_place_computed_from_its_ids(root: Path, store: FileStore, ids: Ids) -> None:
-    assert store.put(*ids, writing(b"sealed")) == 6
-    assert files_below(root) == [place(root, ids)]
-    assert place(root, ids).read_bytes() == b"sealed"
-    with store.open(*ids) as file:
-        assert file.read() == b"sealed"
-
-
-def test_file_store_is_a_store(store: FileStore) -> None:
-    as_store: Store = store
-    assert as_store.exists(uuid4(), uuid4(), uuid4()) is False
-
-
 def test_objects_and_directories_are_private(root: Path, stored: Ids) -> None:
     path = place(root, stored)
     assert path.stat().st_mode & 0o7777 == 0o600
     for directory in list(path.parents)[:3]:
         assert directory.stat().st_mode & 0o7777 == 0o700
-
-
-def test_a_stored_object_is_never_overwritten(root: Path, store: FileStore, stored: Ids) -> None:
-    called: list[BinaryIO] = []
-    with pytest.raises(AlreadyStored):
-        store.put(*stored, called.append)
-    assert called == []
-    assert place(root, stored).read_bytes() == b"sealed"
-    assert files_below(root) == [place(root, stored)]
-
-
-def test_of_two_writers_at_once_one_wins_and_the_other_is_told(root: Path, store: FileStore, ids: Ids) -> None:
-    def slow(file: BinaryIO) -> None:
-        store.put(*ids, writing(b"first"))
-        file.write(b"second")
-
-    with pytest.raises(AlreadyStored):
-        store.put(*ids, slow)
-    assert place(root, ids).read_bytes() == b"first"
-    assert files_below(root) == [place(root, ids)]
-
-
-def test_many_writers_of_one_object_leave_one_whole_object(root: Path, store: FileStore, ids: Ids) -> None:
-    results: list[object] = []
-
-    def write(n: int) -> None:
-        try:
-            results.append(store.put(*ids, writing(bytes([n]) * 1_000)))
-        except AlreadyStored as refusal:
-            results.append(refusal)
-
-    threads = [threading.Thread(target=write, args=(n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results.count(1_000) == 1
-    assert len(results) == 8
-    assert len(set(place(root, ids).read_bytes())) == 1
-    assert files_below(root) == [place(root, ids)]
 
 
 def test_nothing_is_visible_while_writing_or_after_a_failed_write(root: Path, store: FileStore, ids: Ids) -> None:
@@ -178,27 +124,6 @@ def test_no_ack_and_no_object_when_the_sync_fails(
     assert files_below(root) == []
 
 
-@pytest.mark.parametrize("position", [0, 1, 2])
-@pytest.mark.parametrize("value", ["../../etc/passwd", "/etc/passwd", str(uuid4()), b"x", None])
-def test_an_id_that_is_no_uuid_is_a_type_error_everywhere(
-    root: Path, store: FileStore, ids: Ids, position: int, value: object
-) -> None:
-    wrong: list[object] = list(ids)
-    wrong[position] = value
-    calls: list[Callable[[], object]] = [
-        lambda: store.put(*wrong, writing(b"sealed")),  # type: ignore[arg-type, call-arg]
-        lambda: store.open(*wrong),  # type: ignore[arg-type]
-        lambda: store.exists(*wrong),  # type: ignore[arg-type]
-        lambda: store.delete(*wrong),  # type: ignore[arg-type]
-    ]
-    if position < 2:
-        calls.append(lambda: store.delete_recording(*wrong[:2]))  # type: ignore[arg-type]
-    for call in calls:
-        with pytest.raises(TypeError):
-            call()
-    assert list(root.iterdir()) == []
-
-
 def test_a_symlink_in_place_of_an_object_is_refused(root: Path, store: FileStore, stored: Ids) -> None:
     other = (stored[0], stored[1], uuid4())
     place(root, other).symlink_to(place(root, stored))
@@ -241,29 +166,6 @@ def test_a_directory_or_a_pipe_in_place_of_an_object_is_refused_at_once(
             store.open(*ids)
         assert not store.exists(*ids)
     assert len(os.listdir("/proc/self/fd")) == before
-
-
-def test_what_is_not_stored_is_missing(store: FileStore, stored: Ids) -> None:
-    neighbours = [
-        (uuid4(), stored[1], stored[2]),
-        (stored[0], uuid4(), stored[2]),
-        (stored[0], stored[1], uuid4()),
-    ]
-    for ids in neighbours:
-        assert not store.exists(*ids)
-        assert store.delete(*ids) is False
-        with pytest.raises(Missing):
-            store.open(*ids)
-    assert store.exists(*stored)
-
-
-def test_deleting_one_object_leaves_its_neighbour(store: FileStore, stored: Ids) -> None:
-    neighbour = (stored[0], stored[1], uuid4())
-    store.put(*neighbour, writing(b"neighbour"))
-    assert store.delete(*stored) is True
-    assert store.delete(*stored) is False
-    assert not store.exists(*stored)
-    assert store.exists(*neighbour)
 
 
 def test_deleting_a_recording_leaves_the_other_recording_and_patient(root: Path, store: FileStore, stored: Ids) -> None:
@@ -314,19 +216,3 @@ def test_a_killed_writers_leftover_is_swept(root: Path, store: FileStore, ids: I
     assert store.sweep(3_600) == 0
     assert store.sweep(-1) == 1
     assert files_below(root) == []
-
-
-def test_the_sweep_of_an_empty_store_finds_nothing(store: FileStore) -> None:
-    assert store.sweep(0) == 0
-
-
-def test_a_root_that_is_not_there_is_not_made(tmp_path: Path, ids: Ids) -> None:
-    store = FileStore(tmp_path / "unmounted")
-    calls: list[Callable[[], object]] = [
-        lambda: store.put(*ids, writing(b"sealed")),
-        lambda: store.exists(*ids),
-    ]
-    for call in calls:
-        with pytest.raises(StoreUnavailable):
-            call()
-    assert list(tmp_path.iterdir()) == []

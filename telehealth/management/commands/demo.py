@@ -15,6 +15,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.IS_DEMO_ALLOWED:
             raise CommandError("Demo people have a public password. Set DEMO=1 if this portal is only for looking.")
+        safe.prepare_storage()
         safe.prepare_master_key()
         made = demo.make()
         if made:

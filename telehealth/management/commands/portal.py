@@ -46,6 +46,7 @@ class Command(BaseCommand):
 
     def handle(self, *, host: str, port: int, **_: Any) -> None:
         refuse_unsafe_start()
+        safe.prepare_storage()
         safe.prepare_master_key()
         safe.vault()
         for folder in ("queue", "processed", "control"):

@@ -1,4 +1,4 @@
-"""Where sealed objects are kept: a place computed from ids, never a path someone supplied."""
+"""Objects as files of a directory, reached one name at a time so that no link leads elsewhere."""
 
 import os
 import shutil
@@ -7,43 +7,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO, TypeVar
 from uuid import UUID
 
-from .durable import TEMPORARY_PREFIX, write_once
-from .errors import AlreadyStored, Missing, NotThisObject, StoreUnavailable, storage_errors
-from .identity import require_uuid
+from ..durable import TEMPORARY_PREFIX, write_once
+from ..errors import AlreadyStored, Missing, NotThisObject, StoreUnavailable, storage_errors
+from ..identity import require_uuid
 
 T = TypeVar("T")
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Without O_NONBLOCK a named pipe in an object's place would block the opener for ever.
 _OBJECT = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-class Store(Protocol):
-    """Keeps objects that are written once, read and deleted.
-
-    Errors: Missing, AlreadyStored, NotThisObject, StoreFull, StoreUnavailable;
-    TypeError for an id that is no uuid.UUID.
-    """
-
-    def put(self, vault_id: UUID, recording: UUID, object: UUID, write: Callable[[BinaryIO], T]) -> T:
-        """Store what `write` writes; once this returns, it survives a power cut."""
-
-    def open(self, vault_id: UUID, recording: UUID, object: UUID) -> BinaryIO:
-        """Return the seekable file of an object."""
-
-    def exists(self, vault_id: UUID, recording: UUID, object: UUID) -> bool: ...
-
-    def delete(self, vault_id: UUID, recording: UUID, object: UUID) -> bool:
-        """Delete for good; return whether there was something."""
-
-    def delete_recording(self, vault_id: UUID, recording: UUID) -> bool:
-        """Delete every object of a recording; return whether there was something."""
-
-    def sweep(self, older_than_s: float) -> int:
-        """Remove what crashed writers left; return how many files."""
 
 
 class FileStore:
@@ -97,6 +72,9 @@ class FileStore:
         except Missing:
             return False
         return True
+
+    def check(self) -> None:
+        os.close(self._walk([], make=False))
 
     def sweep(self, older_than_s: float) -> int:
         """Units: older_than_s counts from the last write, so that a slow writer is left alone."""
