@@ -1,5 +1,5 @@
 # Everything a person or a machine starts here. `make run` needs Python 3.11 and nothing else.
-.PHONY: run setup-dev check test test-long test-js system-packages
+.PHONY: run setup-dev check test test-long isolation-report test-js system-packages
 .DEFAULT_GOAL := run
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -38,6 +38,13 @@ test: $(VENV)/requirements-dev.txt system-packages test-js
 
 test-long: test
 	$(PYTEST) -m long
+
+# Every proof of isolation in full size, on both databases, and what each of them found as one table.
+isolation-report: $(VENV)/requirements-dev.txt system-packages
+	figures=$$(mktemp); trap 'rm -f "$$figures"' EXIT; export ISOLATION_FIGURES="$$figures"; \
+	$(PYTEST) -q -m isolation; \
+	$(PYTHON) -m tests.services postgres -- $(PYTEST) -q -m "isolation and database"; \
+	DATA_DIR=$$(mktemp -d) DJANGO_SETTINGS_MODULE=telehealth.settings $(PYTHON) -m tests.figures "$$figures"
 
 test-js:
 	tests/bin/run-script-tests
