@@ -5,6 +5,7 @@ Each `Guard` is a named rule of one table with its SQL for SQLite and PostgreSQL
 Knows table names, no models.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,22 +113,54 @@ def _rules(connection: BaseDatabaseWrapper) -> Iterator[tuple[str, str, str]]:
                 yield guard.table, name, sql
 
 
-def _present(connection: BaseDatabaseWrapper) -> set[str]:
+def _present(connection: BaseDatabaseWrapper) -> set[tuple[str, str]]:
+    """Return (name, definition) of what fires and holds in this database."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        else:
-            cursor.execute(
-                "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D' "
-                "UNION SELECT conname FROM pg_constraint"
-            )
-        return {row[0] for row in cursor.fetchall()}
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            return set(cursor.fetchall())
+        # A trigger that is disabled, or fires on replicas only, keeps nothing.
+        cursor.execute(
+            "SELECT tgname, pg_get_triggerdef(t.oid, true) || prosrc "
+            "FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
+        )
+        fires = set(cursor.fetchall())
+        cursor.execute(
+            "SELECT conname, conrelid::regclass || ' ' || pg_get_constraintdef(oid) FROM pg_constraint "
+            "WHERE contype IN ('f', 'x')"
+        )
+        return fires | {(name, _bare(definition)) for name, definition in cursor.fetchall()}
+
+
+_PG_TRIGGER = re.compile(
+    r"CREATE OR REPLACE TRIGGER (\w+) (BEFORE|AFTER) ([A-Z ]+) ON (\w+) FOR EACH (\w+) EXECUTE FUNCTION (\w+\(\))"
+)
+
+
+def _definition(connection: BaseDatabaseWrapper, table: str, sql: str) -> str:
+    """Return how the database prints a rule that was installed with this SQL."""
+    if connection.vendor == "sqlite":
+        return sql
+    if made := _PG_TRIGGER.search(sql):
+        name, moment, verbs, on, each, function = made.groups()
+        in_order = " OR ".join(verb for verb in ("INSERT", "DELETE", "UPDATE", "TRUNCATE") if verb in verbs)
+        body = sql[sql.index("$$") + 2 : sql.rindex("$$")]
+        return f"CREATE TRIGGER {name} {moment} {in_order} ON {on} FOR EACH {each} EXECUTE FUNCTION {function}{body}"
+    added = sql[sql.index("ADD CONSTRAINT") : sql.rindex("; END IF;")].split(maxsplit=3)[3]
+    return _bare(f"{table} {added}")
+
+
+def _bare(constraint: str) -> str:
+    """Return a constraint's definition without what PostgreSQL adds or writes differently when it prints one."""
+    return re.sub(r"::(text|character varying)(\[\])?|[\s()\[\]]", "", constraint).replace("=ANYARRAY", "IN")
 
 
 def missing(connection: BaseDatabaseWrapper) -> list[str]:
-    """Return the names of rules that this database does not keep."""
+    """Return the names of rules that this database does not keep, or keeps in other words than ours."""
     present = _present(connection)
-    return [name for _, name, _ in _rules(connection) if name not in present]
+    return [
+        name for table, name, sql in _rules(connection) if (name, _definition(connection, table, sql)) not in present
+    ]
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
