@@ -33,8 +33,8 @@ check: $(VENV)/requirements-dev.txt
 
 # Scripts, then everything on SQLite, then what the database answers for on PostgreSQL.
 test: $(VENV)/requirements-dev.txt system-packages test-js
-	$(PYTEST)
-	$(PYTHON) -m tests.services postgres -- $(PYTEST) -m database
+	$(PYTEST) -m "not long"
+	$(PYTHON) -m tests.services postgres -- $(PYTEST) -m "database and not long"
 
 test-long: test
 	$(PYTEST) -m long

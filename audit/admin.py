@@ -5,12 +5,12 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import F
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from audit import alerts, ledger
-from audit.models import Alert, Entry
+from audit import alerts, checkpoints, ledger
+from audit.models import Alert, Entry, Verification
 
 
 @admin.register(Entry)
@@ -19,6 +19,18 @@ class EntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("action", "object_type")
     ordering = ("-seq",)
     show_full_result_count = False
+    change_list_template = "admin/audit/entry/change_list.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Say above the lines how far they are anchored and what the verifier found last."""
+        last, newest = checkpoints.last_known(), Entry.objects.order_by("-seq").values_list("seq", flat=True).first()
+        state = {
+            "checkpoint": last if last.number else None,
+            "not_anchored": (newest or 0) - last.seq,
+            "verification": Verification.objects.order_by("-pk").first(),
+            "full_verification": Verification.objects.filter(is_full=True).order_by("-pk").first(),
+        }
+        return super().changelist_view(request, state | (extra_context or {}))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

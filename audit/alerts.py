@@ -14,7 +14,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.dispatch import Signal
 
-from audit import ledger
+from audit import ledger, spool
 from audit.ledger import Actor, LedgerUnavailable, Line
 from audit.models import Action, Alert, AlertKind
 
@@ -42,8 +42,9 @@ def raise_alert(
     try:
         with transaction.atomic():
             line = Line(Action.ALERTED, object_type, object_id, patient, reason=kind.value, detail=detail or {})
-            ledger.append(actor, line, now=now)
+            spool.append_or_spool(actor, line, now=now)
             # RACE: the ledger's lock is held from here to the end, so two of the same matter meet one after the other.
+            # Where the line had to be spooled they may become two rows, which is no harm.
             if Alert.objects.filter(**matter, handled_at=None).update(times=F("times") + 1, last_at=now):
                 return
             alert = Alert.objects.create(**matter, raised_at=now, last_at=now, detail=detail or {})

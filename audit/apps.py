@@ -11,7 +11,8 @@ class AuditConfig(AppConfig):
     def ready(self) -> None:
         from audit import tasks, triggers  # noqa: F401  doorbell
 
-        triggers.register(triggers.append_only("audit_entry"))
+        for table in ("audit_entry", "audit_checkpoint", "audit_verification"):
+            triggers.register(triggers.append_only(table))
         pre_migrate.connect(triggers.lift_before_migrate, dispatch_uid="audit.triggers")
         # Remaking a table on SQLite drops its triggers silently, so they are put back after every migrate.
         post_migrate.connect(triggers.install_after_migrate, dispatch_uid="audit.triggers")

@@ -1,18 +1,20 @@
 """Appends to the hash-chained ledger and verifies it. Knows ids, no models of other apps.
 
-hash = SHA-256(0x00 ‖ canonical JSON of the entry with prev_hash). A reader must be served only after
-`append` has returned: if the ledger cannot be written, `LedgerUnavailable` is raised and nothing is shown.
+hash = SHA-256(0x00 ‖ canonical JSON of the entry with prev_hash): the leaf hash of RFC 6962, too. A reader must be
+served only after `append` has returned: if the ledger cannot be written, `LedgerUnavailable` is raised and nothing is
+shown.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
+from django.dispatch import Signal
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -20,6 +22,11 @@ from audit.models import Action, Entry
 
 GENESIS = "0" * 64
 POSTGRESQL_LOCK = 0x7E1E_4EA1  # any number that nothing else locks
+POSTGRESQL_WAITS = "10s"
+CHECKPOINT_EVERY = 1000
+MOST_CHARACTERS = 500
+# Sent after the transaction that completed the next CHECKPOINT_EVERY entries.
+many_written = Signal()
 
 
 class LedgerUnavailable(Exception):
@@ -68,7 +75,7 @@ def append(actor: Actor, *lines: Line, now: datetime | None = None) -> None:
     """
     try:
         with transaction.atomic():
-            _lock()
+            lock()
             last = Entry.objects.order_by("-seq").values_list("seq", "hash").first()
             seq, previous = last or (0, GENESIS)
             entries = []
@@ -78,14 +85,31 @@ def append(actor: Actor, *lines: Line, now: datetime | None = None) -> None:
                 previous = entry.hash
                 entries.append(entry)
             Entry.objects.bulk_create(entries)
+            if seq // CHECKPOINT_EVERY > (seq - len(lines)) // CHECKPOINT_EVERY:
+                transaction.on_commit(lambda: many_written.send(sender=Entry))
     except DatabaseError as error:
         raise LedgerUnavailable from error
 
 
-def _lock() -> None:
+def lock() -> None:
+    """Be the only writer until the transaction ends. On SQLite the transaction itself is that (IMMEDIATE)."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
+            # A writer that hangs makes the ledger unavailable to the others, not the portal for ever.
+            cursor.execute(f"SET LOCAL lock_timeout = '{POSTGRESQL_WAITS}'")
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [POSTGRESQL_LOCK])
+
+
+def encoded(value: Any) -> Any:
+    """Return what can stand in one line on any screen: control and invisible characters as escapes, nothing endless."""
+    if isinstance(value, str):
+        short = value[:MOST_CHARACTERS]
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
+    if isinstance(value, dict):
+        return {encoded(key): encoded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [encoded(item) for item in value]
+    return value
 
 
 def _entry(actor: Actor, line: Line, *, seq: int, prev_hash: str, at: datetime) -> Entry:
@@ -97,10 +121,10 @@ def _entry(actor: Actor, line: Line, *, seq: int, prev_hash: str, at: datetime) 
         object_type=line.object_type,
         object_id=line.object_id,
         patient=line.patient,
-        reason=line.reason,
-        detail=line.detail,
+        reason=encoded(line.reason)[:64],
+        detail=encoded(line.detail),
         session_hash=actor.session_hash,
-        request_id=actor.request_id,
+        request_id=encoded(actor.request_id)[:64],
         prev_hash=prev_hash,
     )
     entry.hash = hash_of(entry)
@@ -137,16 +161,40 @@ class Fault:
     seq: int
     what: str
 
+    def __str__(self) -> str:
+        return f"Entry {self.seq} {self.what}. Nothing after it can be trusted."
 
-def first_fault(entries: Iterator[Entry] | None = None) -> Fault | None:
-    """Walk the chain from its beginning; return where it first breaks, or None."""
-    expected_seq, previous = 1, GENESIS
-    for entry in entries or Entry.objects.order_by("seq").iterator(chunk_size=2000):
-        if entry.seq != expected_seq:
-            return Fault(expected_seq, "missing")
+
+class Broken(Exception):
+    """The chain does not hold; `fault` says where."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+
+
+def walk(entries: Iterable[Entry], *, seq: int = 0, previous: str = GENESIS) -> Iterator[Entry]:
+    """Yield entries that follow the one numbered `seq` with the hash `previous`, each once it is verified.
+
+    Errors: Broken at the first that is missing, does not follow or was changed.
+    """
+    for entry in entries:
+        seq += 1
+        if entry.seq != seq:
+            raise Broken(Fault(seq, "is missing"))
         if entry.prev_hash != previous:
-            return Fault(entry.seq, "does not follow the one before")
+            raise Broken(Fault(seq, "does not follow the one before"))
         if entry.hash != hash_of(entry):
-            return Fault(entry.seq, "was changed")
-        expected_seq, previous = entry.seq + 1, entry.hash
+            raise Broken(Fault(seq, "was changed"))
+        previous = entry.hash
+        yield entry
+
+
+def first_fault() -> Fault | None:
+    """Walk the chain from its beginning; return where it first breaks, or None."""
+    try:
+        for _ in walk(Entry.objects.order_by("seq").iterator(chunk_size=2000)):
+            pass
+    except Broken as broken:
+        return broken.fault
     return None

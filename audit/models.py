@@ -59,10 +59,52 @@ class Entry(models.Model):
             models.Index(fields=["object_id", "-seq"], name="entry_by_object"),
             models.Index(fields=["patient", "-seq"], name="entry_by_patient"),
             models.Index(fields=["actor", "-seq"], name="entry_by_actor"),
+            # Few of all; counted before each of somebody's refusals.
+            models.Index(
+                fields=["actor", "-seq"],
+                condition=models.Q(action__in=[Action.REFUSED, Action.MISUSED]),
+                name="entry_refusals_by_actor",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.seq} {self.action}"
+
+
+class Checkpoint(models.Model):
+    """What is known here of a signed statement about the ledger; the statement itself lies in the second place."""
+
+    number = models.BigIntegerField(primary_key=True)
+    seq = models.BigIntegerField()
+    head = models.CharField(max_length=64)
+    count = models.PositiveIntegerField()
+    root = models.CharField(max_length=64)
+    previous = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(number__gte=1, count__gte=1), name="checkpoint_holds_entries"),
+        ]
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.number}"
+
+
+class Verification(models.Model):
+    """One round of the verifier. `faults` are its sentences, none if everything holds."""
+
+    at = models.DateTimeField()
+    is_full = models.BooleanField()
+    entries = models.BigIntegerField()
+    last_seq = models.BigIntegerField()
+    anchored_seq = models.BigIntegerField()
+    checkpoint = models.BigIntegerField()
+    faults = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"verification of {self.at:%Y-%m-%d %H:%M}"
 
 
 class AlertKind(models.TextChoices):
@@ -71,6 +113,7 @@ class AlertKind(models.TextChoices):
     MISUSED_CREDENTIAL = "misused_credential", _("A valid credential was used for something else")
     GRANTS_DIFFER = "grants_differ", _("Grants differ from what the relationships say")
     LEDGER_BROKEN = "ledger_broken", _("The ledger does not hold")
+    GUESSING = "guessing", _("Somebody tries one address after the other")
 
 
 class Alert(models.Model):

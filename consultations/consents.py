@@ -1,16 +1,19 @@
 """Consent gates capture, never the call. Everybody answers for themselves and may change their mind."""
 
+import logging
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from audit import ledger
+from audit import ledger, spool
 from audit.models import Action
 from consultations.calls import Refused, emit, lock, lock_place, participant_view
 from consultations.models import Call, Mode, Participant, RecordingConsent
 from consultations.wordings import WORDINGS
+
+log = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -19,7 +22,8 @@ def give(
 ) -> None:
     """Store somebody's own yes with the wording they read. Idempotent: the same yes again writes nothing.
 
-    Errors: Refused("bad_shape") when the wording is not the one this version has.
+    Errors: Refused("bad_shape") when the wording is not the one this version has; LedgerUnavailable when neither the
+    ledger nor its spool can take it: without a line nobody is recorded.
     """
     call, by = lock(call_id), lock_place(by)
     wording = WORDINGS.get(version)
@@ -38,7 +42,7 @@ def give(
     )
     said = Participant.Recording.ALLOWED if scope == "audio_video" else Participant.Recording.ALLOWED_AUDIO
     _tell(call, by, said, now)
-    _log(Action.CONSENTED, by, actor, scope)
+    _log(Action.CONSENTED, by, actor, scope, now)
 
 
 @transaction.atomic
@@ -60,7 +64,11 @@ def _withdrawn(call: Call, by: Participant, actor: ledger.Actor, now: datetime) 
     if not _in_force(by).update(withdrawn_at=now):
         return False
     _tell(call, by, Participant.Recording.WITHDRAWN, now)
-    _log(Action.WITHDREW, by, actor, "")
+    try:
+        _log(Action.WITHDREW, by, actor, "", now)
+    except ledger.LedgerUnavailable:
+        # SECURITY: nobody is recorded against their will because neither ledger nor disk can take a line about it.
+        log.critical("%s withdrew in consultation %s; this stands in no ledger", by.pk, by.consultation_id)
     return True
 
 
@@ -74,9 +82,9 @@ def _tell(call: Call, by: Participant, said: Participant.Recording, now: datetim
     emit(call, "consent.changed", {"participant": participant_view(by)}, now=now, changes_capture=True)
 
 
-def _log(action: Action, by: Participant, actor: ledger.Actor, scope: str) -> None:
+def _log(action: Action, by: Participant, actor: ledger.Actor, scope: str, now: datetime) -> None:
     line = ledger.Line(action, "consultation", by.consultation_id, by.patient_id, reason=scope)
-    ledger.append(actor, line)
+    spool.append_or_spool(actor, line, now=now)
 
 
 def capture_mode(call: Call) -> Mode | None:

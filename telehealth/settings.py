@@ -227,6 +227,10 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-recordings": {"task": "recordings.sweep", "schedule": 15.0},
     "tidy-storage": {"task": "recordings.tidy", "schedule": 3600.0},
     "mail-alerts": {"task": "audit.mail_alerts", "schedule": 60.0},
+    "checkpoint-ledger": {"task": "audit.checkpoint", "schedule": 60.0},
+    "drain-ledger-spool": {"task": "audit.drain_spool", "schedule": 15.0},
+    "verify-ledger-tail": {"task": "audit.verify", "schedule": 3600.0},
+    "verify-ledger": {"task": "audit.verify", "schedule": 86_400.0, "kwargs": {"full": True}},
     "sweep-calls": {"task": "consultations.sweep", "schedule": 15.0},
 }
 
@@ -249,6 +253,9 @@ SPECTACULAR_SETTINGS = {
 
 MASTER_KEY_URI = environment.os.environ.get("MASTER_KEY_URI", f"file://{DATA_DIR / 'master.key'}")
 STORAGE_URL = environment.os.environ.get("STORAGE_URL", (DATA_DIR / "storage").as_uri())
+LEDGER_SIGNING_KEY = environment.os.environ.get("LEDGER_SIGNING_KEY", f"file://{DATA_DIR / 'ledger-signing.key'}")
+CHECKPOINT_URL = environment.os.environ.get("CHECKPOINT_URL", f"file://{DATA_DIR / 'checkpoints'}")
+LEDGER_SPOOL_DIR = Path(environment.os.environ.get("LEDGER_SPOOL_DIR", DATA_DIR / "ledger-spool"))
 IS_DEMO_ALLOWED = environment.flag("DEMO", False)
 
 CALL_JOIN_OPENS_BEFORE = timedelta(minutes=15)

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import django
 import pytest
@@ -27,6 +28,7 @@ STRANGE = {
     "DATABASE_POOL_SIZE", "DEFAULT_FROM_EMAIL", "EMAIL_HOST", "EMAIL_HOST_PASSWORD", "EMAIL_HOST_USER", "EMAIL_PORT",
     "EMAIL_USE_TLS", "MASTER_KEY_URI", "RECORDING_RETENTION_DAYS", "REDIS_URL", "SECRET_KEY", "SIGN_UP_IS_OPEN",
     "SMALL_PICTURES", "STATIC_ROOT", "STORAGE_URL", "TURN_SECRET", "TURN_URLS", "USES_TLS",
+    "CHECKPOINT_URL", "LEDGER_SIGNING_KEY", "LEDGER_SPOOL_DIR",
 }  # fmt: skip
 for name in STRANGE:
     os.environ.pop(name, None)
@@ -125,6 +127,15 @@ def guards_are_lifted_for_emptying() -> Iterator[None]:
     TransactionTestCase._fixture_teardown = lifted
     yield
     TransactionTestCase._fixture_teardown = emptied
+
+
+@pytest.fixture
+def ledger_places(settings: Any, tmp_path: Path) -> Path:
+    """Give the ledger a signing key, a second place and a spool of its own; return the folder they are in."""
+    settings.LEDGER_SIGNING_KEY = f"file://{tmp_path / 'signing.key'}"
+    settings.CHECKPOINT_URL = f"file://{tmp_path / 'checkpoints'}"
+    settings.LEDGER_SPOOL_DIR = tmp_path / "spool"
+    return tmp_path
 
 
 @pytest.fixture

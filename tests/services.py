@@ -31,7 +31,7 @@ POSTGRES_OPTIONS = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "64MB",
-    "max_connections": "60",
+    "max_connections": "100",
     "timezone": "UTC",
 }
 

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from accounts.models import User
-from audit import alerts, ledger
+from audit import alerts, ledger, spool
 from audit.ledger import Actor
 from audit.models import Action, Alert, AlertKind, Entry
 from recordings import policy
 from tests.cast import Cast
+from tests.ledgers import ledger_down
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -54,13 +56,22 @@ def test_the_same_matter_is_one_row_until_it_is_handled_and_a_line_each_time() -
     assert Alert.objects.filter(object_id=matter).count() == 2
 
 
-def test_without_the_ledger_an_alert_is_in_the_log_and_stops_nobody(
+def test_without_the_ledger_an_alert_is_a_row_all_the_same_and_its_line_waits(ledger_places: Path) -> None:
+    with ledger_down():
+        raise_one(matter := uuid.uuid4())
+        assert not Entry.objects.exists()
+    assert Alert.objects.get().object_id == matter
+    assert spool.drain(now=NOW) == 1
+    assert (entry := Entry.objects.get()).object_id == matter and entry.action == Action.ALERTED
+
+
+def test_without_ledger_and_disk_an_alert_is_in_the_log_and_stops_nobody(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ledger.LedgerUnavailable
 
-    monkeypatch.setattr(ledger, "append", broken)
+    monkeypatch.setattr(spool, "append_or_spool", broken)
     raise_one(matter := uuid.uuid4())
     assert not Alert.objects.exists()
     assert [record.levelname for record in caplog.records] == ["CRITICAL", "CRITICAL"]

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit import alerts, ledger, triggers
-from audit.models import Action, Alert, AlertKind, Entry
+from audit.models import Action, Alert, AlertKind, Checkpoint, Entry
 from consultations.models import Call, CallEvent, Consultation, Participant, RecordingConsent
 from patients.models import CareRelationship, Patient, PatientKey
 from recordings.models import Chunk, PlaybackSession, ProcessingJob, RecorderLease, Recording, Rendition, Segment
@@ -517,6 +517,14 @@ def strange_entry(**facts: Any) -> Callable[[Sides], None]:
     return violation
 
 
+def strange_checkpoint(**facts: Any) -> Callable[[Sides], None]:
+    def violation(sides: Sides) -> None:
+        sound = Checkpoint(number=1, seq=1, head="0", count=1, root="0", previous="0", at=timezone.now(), digest="0")
+        insert(Checkpoint, row_of(sound) | facts)
+
+    return violation
+
+
 def strange_alert(**facts: Any) -> Callable[[Sides], None]:
     def violation(sides: Sides) -> None:
         alerts.raise_alert(AlertKind.TWO_KEYS, actor=ledger.PORTAL, now=timezone.now())
@@ -533,6 +541,7 @@ RETIRED = {"retired_at": "2026-01-01T00:00:00+00:00"}
 VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "entry_action_is_known": strange_entry(action="danced"),
     "entry_seq_starts_at_one": strange_entry(seq=0),
+    "checkpoint_holds_entries": strange_checkpoint(number=0),
     "alert_is_handled_by_somebody_with_a_note": strange_alert(handled_at="2026-01-01T00:00:00+00:00"),
     "one_account_per_email": second_account,
     "nhs_number_is_null_when_unknown": nameless_number,

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from audit import ledger
+from audit import ledger, spool
 from audit.models import Action
 from consultations.states import StaleTransition, move
 from recordings import jobs
@@ -92,7 +92,7 @@ def _hold_back(job: ProcessingJob, reason: str, segment: int | None, *, now: dat
     with jobs.finishing(job, ProcessingJob.Status.DONE, fault=reason, now=moment):
         move(recording, Recording.Status.QUARANTINED, transitions=Recording.TRANSITIONS, reason=reason)
         line = ledger.Line(Action.QUARANTINED, "recording", recording.pk, recording.patient_id, reason=reason)
-        ledger.append(ledger.PORTAL, line, now=moment)
+        spool.append_or_spool(ledger.PORTAL, line, now=moment)
     log.error("recording %s is quarantined: %s", recording.pk, reason)
 
 
@@ -107,7 +107,7 @@ def _reject_late(job: ProcessingJob, reason: str, segment: int | None, *, now: d
             for pk in misfits.values_list("pk", flat=True)
         ]
         misfits.update(status=Segment.Status.REJECTED)
-        ledger.append(ledger.PORTAL, *lines, now=now)
+        spool.append_or_spool(ledger.PORTAL, *lines, now=now)
         if lines and late.exists():
             jobs.enqueue(recording, now=now)
     log.error("a late part of recording %s was rejected: %s", recording.pk, reason)
