@@ -12,7 +12,10 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from accounts.sessions import user_of_session
-from audit.ledger import Actor, LedgerUnavailable
+from audit import refusals
+from audit.ledger import Actor, LedgerUnavailable, Line
+from audit.models import Action
+from audit.refusals import TooManyRefusals
 from consultations import calls, handlers, modes, policy, presence, protocol, realtime
 from consultations.calls import Refused
 from consultations.hub import hub
@@ -45,7 +48,7 @@ class CallConsumer(OrderlySocket):
         # A refused handshake would tell a stranger more than a socket that opens and closes.
         await self.accept()
         async with self.or_close():
-            self.place = await database_sync_to_async(self._rights)()
+            self.place = await database_sync_to_async(self._first_rights)()
             self.allowance = hub.allowance_of(str(self.place.pk))
             self.later(self._demand_hello())
 
@@ -115,6 +118,26 @@ class CallConsumer(OrderlySocket):
         self.bad_frames += refused.code in BAD_FRAMES
         if self.bad_frames >= BAD_FRAMES_MOST:
             raise Gone(TOO_MANY)
+
+    def _first_rights(self) -> Participant:
+        """Read who came and whether they may; a stranger stands in the ledger. Errors: Gone."""
+        try:
+            return self._rights()
+        except Gone as gone:
+            user = user_of_session(self.session_key)
+            if gone.code == NOTHING_HERE and user is not None:
+                self._note_refusal(user.pk)
+            raise
+
+    def _note_refusal(self, user_id: UUID) -> None:
+        """Errors: Gone, for whoever tries too often. Without the ledger it is a refusal all the same."""
+        actor = Actor(user_id, hashlib.sha256(self.session_key.encode()).hexdigest())
+        try:
+            refusals.note(actor, Line(Action.REFUSED, "consultation", self.consultation_id), now=timezone.now())
+        except TooManyRefusals as error:
+            raise Gone(TOO_MANY) from error
+        except LedgerUnavailable:
+            log.warning("a refusal stands in no ledger: %s asked for %s", user_id, self.consultation_id)
 
     def _rights(self) -> Participant:
         """Re-read who is speaking, whether they may and whether this is their live tab. Errors: Gone."""

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.roles import LANDING, role_of
+from audit import refusals
 from consultations import pages, policy
 from consultations.models import Participant
 from consultations.services import may_be_joined
@@ -36,7 +37,8 @@ def consultation_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def consultation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
-    consultation = policy.get_visible_or_404(request.user, pk)
+    with refusals.noted(request, "consultation", pk):
+        consultation = policy.get_visible_or_404(request.user, pk)
     now = timezone.now()
     context = {
         "consultation": consultation,
@@ -51,7 +53,8 @@ def consultation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 @login_required
 def call(request: HttpRequest, pk: UUID) -> HttpResponse:
-    place = policy.get_place_or_404(request.user, pk)
+    with refusals.noted(request, "consultation", pk):
+        place = policy.get_place_or_404(request.user, pk)
     if not may_be_joined(place.consultation, now=timezone.now()):
         return redirect("consultations:detail", pk=pk)
     me, other = pages.people_of(place)

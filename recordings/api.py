@@ -17,7 +17,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.ledger import LedgerUnavailable
+from audit import refusals
+from audit.ledger import LedgerUnavailable, Line, actor_of
+from audit.models import Action
+from audit.refusals import TooManyRefusals
 from recordings import capture, live
 from recordings.capture import CaptureRefused, OpenSegment
 from recordings.models import Segment
@@ -54,8 +57,12 @@ class CaptureView(APIView):
         elif isinstance(exc, VaultError | DatabaseError):
             log.exception("a recorder could not be served")
             exc = CaptureRefused(503, "storage", "Storage is busy. The recording is kept here and sent again.")
+        headers = {"Retry-After": "2"}
+        if isinstance(exc, TooManyRefusals):
+            headers = {"Retry-After": str(exc.retry_after_s)}
+            exc = CaptureRefused(429, "too_many", "Wait a minute, then try again.")
         if isinstance(exc, CaptureRefused):
-            headers = {"Retry-After": "2"} if exc.status == 503 else None
+            headers = headers if exc.status in (429, 503) else {}
             return Response({"code": exc.code, "detail": exc.detail}, status=exc.status, headers=headers)
         response = super().handle_exception(exc)
         if isinstance(exc, APIException):
@@ -102,10 +109,23 @@ class SegmentsView(BySession):
         wanted = OpenSegmentSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         facts = dict(wanted.validated_data)
-        opened = capture.open_segment(
-            request.user, segment_id=facts.pop("segment"), lease_id=facts.pop("lease"), now=timezone.now(), **facts
-        )
+        segment_id, lease_id, now = facts.pop("segment"), facts.pop("lease"), timezone.now()
+        try:
+            opened = capture.open_segment(request.user, segment_id=segment_id, lease_id=lease_id, now=now, **facts)
+        except CaptureRefused as refused:
+            if refused.status == 404:
+                _note_refusal(request, lease_id)
+            raise
         return Response(described(opened), status=201 if opened.created else 200)
+
+
+def _note_refusal(request: Request, lease_id: UUID) -> None:
+    """Errors: TooManyRefusals. Without the ledger it is a refusal all the same."""
+    try:
+        line = Line(Action.REFUSED, "recorderlease", lease_id)
+        refusals.note(actor_of(request), line, now=timezone.now())
+    except LedgerUnavailable:
+        log.warning("a refusal stands in no ledger: %s asked for lease %s", request.user.pk, lease_id)
 
 
 class UnfinishedView(BySession):

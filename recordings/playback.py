@@ -11,7 +11,7 @@ from django.db.models import F, QuerySet
 from django.http import Http404
 
 from accounts.models import Viewer
-from audit import alerts, ledger
+from audit import alerts, ledger, refusals
 from audit.models import Action, AlertKind
 from recordings import policy
 from recordings.models import PlaybackSession, Recording, Rendition
@@ -33,12 +33,12 @@ class Opened:
 def recording_or_404(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: datetime) -> Recording:
     """Return a recording this person may play. Refusals look like absence, and stand in the ledger.
 
-    Errors: Http404, LedgerUnavailable.
+    Errors: Http404, TooManyRefusals, LedgerUnavailable.
     """
     decision = policy.decide(user, recording_id)
     if decision.recording is None:
         line = ledger.Line(Action.REFUSED, "recording", recording_id, decision.patient, reason=decision.reason)
-        ledger.append(actor, line, now=now)
+        refusals.note(actor, line, now=now)
         if decision.is_suspicious:
             alerts.raise_alert(
                 AlertKind.TWO_KEYS,

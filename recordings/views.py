@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from audit import refusals
 from audit.ledger import actor_of
 from consultations import policy as consultation_policy
 from recordings import pages, playback, policy
@@ -65,6 +66,7 @@ def watched(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 def status(request: HttpRequest, pk: UUID) -> HttpResponse:
     """How far the recording of a consultation is; asks again by itself until it is ready."""
-    consultation = consultation_policy.get_visible_or_404(request.user, pk)
+    with refusals.noted(request, "consultation", pk):
+        consultation = consultation_policy.get_visible_or_404(request.user, pk)
     context = {"consultation": consultation, "status": pages.status_of(request.user, pk)}
     return render(request, "consultations/_recording_status.html", context)

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from audit.ledger import LedgerUnavailable
+from audit.refusals import TooManyRefusals
 
 PERMISSIONS_POLICY = (
     "camera=(self), microphone=(self), screen-wake-lock=(self), display-capture=(), geolocation=(), payment=(), usb=()"
@@ -42,7 +43,10 @@ class SafeHeadersMiddleware:
 
 
 class FailClosedMiddleware:
-    """What cannot be written into the ledger is not shown: the page says that it rests, and nothing else."""
+    """What cannot be written into the ledger is not shown: the page says that it rests, and nothing else.
+
+    Whoever tries one address after the other is told to wait, whatever lies behind them.
+    """
 
     async_capable = True
     sync_capable = True
@@ -56,6 +60,10 @@ class FailClosedMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, TooManyRefusals):
+            response = render(request, "429.html", status=429)
+            response["Retry-After"] = str(exception.retry_after_s)
+            return response
         if not isinstance(exception, LedgerUnavailable):
             return None
         response = render(request, "503.html", status=503)

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from audit import ledger
+from audit import ledger, spool
 from audit.models import Action, Entry
 from recordings import safe
 from recordings.capture import OpenSegment, tokens
@@ -170,12 +170,19 @@ def test_a_token_of_another_epoch_or_person_stores_nothing(visit: Visit, opened:
     assert put(0, BODIES[0]).status_code == 201
 
 
-def test_a_misuse_that_cannot_be_written_down_is_refused_all_the_same(visit: Visit, put, monkeypatch) -> None:
+def test_a_misuse_that_cannot_be_written_down_is_refused_all_the_same(
+    visit: Visit, put, monkeypatch, ledger_places, settings
+) -> None:
     def unavailable(*_, **__):
         raise ledger.LedgerUnavailable
 
     second = visit.open()
     monkeypatch.setattr(ledger, "append", unavailable)
+    answer = put(0, BODIES[0], token=second.upload_token)
+    assert (answer.status_code, answer.json()["code"]) == (403, "wrong_token")
+    assert len(spool.waiting()) == 2  # the misuse and its alert
+    (ledger_places / "file").write_text("")
+    settings.LEDGER_SPOOL_DIR = ledger_places / "file"
     answer = put(0, BODIES[0], token=second.upload_token)
     assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (503, "ledger", "2")
     assert nothing_is_stored(visit)

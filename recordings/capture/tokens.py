@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.core import signing
 
-from audit import alerts, ledger
+from audit import alerts, ledger, refusals, spool
 from audit.models import Action, AlertKind
 from consultations.policy import place_in
 from recordings.capture.refusals import CaptureRefused
@@ -29,7 +29,8 @@ def issue(segment: Segment, *, now: datetime) -> str:
 def segment_of_token(token: str, segment_id: UUID, *, now: datetime) -> Segment:
     """Return the segment this upload token is for.
 
-    Errors: CaptureRefused 401 for no token, 403 with a line in the ledger for a valid one that is for something else.
+    Errors: CaptureRefused 401 for no token, 403 with a line in the ledger for a valid one that is for something else;
+    TooManyRefusals.
     """
     try:
         claims = signing.Signer(salt=_SALT).unsign_object(token)
@@ -55,8 +56,9 @@ def _tell_misuse(segment: Segment, segment_id: UUID, *, now: datetime) -> None:
     """Say it in the ledger and to the staff, under the patient whose segment was reached for."""
     patient = Segment.objects.filter(pk=segment_id).values_list("patient", flat=True).first()
     actor, detail = ledger.Actor(segment.lease.participant.user_id), {"token_of": str(segment.pk)}
+    refusals.demand_patience(actor, now=now)
     line = ledger.Line(Action.MISUSED, "segment", segment_id, patient, reason="upload_token", detail=detail)
-    ledger.append(actor, line, now=now)
+    spool.append_or_spool(actor, line, now=now)
     alerts.raise_alert(
         AlertKind.MISUSED_CREDENTIAL,
         actor=actor,
