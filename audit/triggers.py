@@ -53,6 +53,19 @@ def append_only(table: str) -> Guard:
     return Guard(table, sqlite, postgresql)
 
 
+def never_deleted(table: str) -> Guard:
+    """Refuse deleting a row, on PostgreSQL also TRUNCATE."""
+    name, refusal = f"{table}_no_delete", f"rows of {table} are never deleted"
+    sqlite = f"CREATE TRIGGER {name} BEFORE DELETE ON {table} BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
+    function = _postgresql_function(name, f"RAISE EXCEPTION '{refusal}';")
+    postgresql = {
+        name: function + _postgresql_trigger(name, table, "BEFORE DELETE", name),
+        f"{table}_no_truncate": function
+        + _postgresql_trigger(f"{table}_no_truncate", table, "BEFORE TRUNCATE", name, each="STATEMENT"),
+    }
+    return Guard(table, {name: sqlite}, postgresql)
+
+
 def immutable(table: str, columns: Sequence[str]) -> Guard:
     """Refuse changing any of `columns` once the row stands."""
     name, refusal = f"{table}_owner_is_fixed", f"passport: {', '.join(columns)} of {table} never change"

@@ -21,10 +21,10 @@ from consultations.calls import Refused
 from consultations.hub import hub
 from consultations.models import Call, CallEvent, Participant
 from consultations.protocol import Frame, Saying
-from consultations.sockets import TRY_AGAIN, Gone, OrderlySocket, is_from_our_pages
+from consultations.sockets import NOTHING_HERE, TRY_AGAIN, Gone, OrderlySocket, is_from_our_pages
 
 log = logging.getLogger(__name__)
-SIGNED_OUT, NOTHING_HERE, NO_HELLO, ELSEWHERE, ENDED, TOO_BIG, TOO_MANY = 4401, 4404, 4408, 4409, 4410, 4413, 4429
+SIGNED_OUT, NO_HELLO, ELSEWHERE, ENDED, TOO_BIG, TOO_MANY = 4401, 4408, 4409, 4410, 4413, 4429
 BAD_FRAMES, BAD_FRAMES_MOST = frozenset({"bad_json", "bad_shape", "unknown_type"}), 10
 BYTES_PER_TOKEN = 8 * 1024
 

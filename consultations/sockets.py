@@ -12,10 +12,11 @@ from typing import Any
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import DatabaseError
+from django.http import Http404
 
 log = logging.getLogger(__name__)
 UNSENT_LIMIT_BYTES = 1024 * 1024
-BROKEN, TRY_AGAIN = 1011, 4503
+BROKEN, NOTHING_HERE, TRY_AGAIN = 1011, 4404, 4503
 
 
 class Gone(Exception):
@@ -103,6 +104,8 @@ class OrderlySocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             if gone.farewell:
                 await self.tell(gone.farewell)
             await self.finish(gone.code)
+        except Http404:
+            await self.finish(NOTHING_HERE)
         except DatabaseError as error:
             log.warning("a socket found no database: %s", type(error).__name__)
             await self.finish(TRY_AGAIN)

@@ -2,16 +2,30 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
+from audit.ledger import actor_of
 from patients.admin import NeverDeleted
-from recordings.models import ProcessingJob, Recording
+from recordings import guard, suspensions
+from recordings.models import PlaybackSuspension, ProcessingJob, Recording
+from recordings.suspensions import Scope
 
 
 class FactsOnly(NeverDeleted):
+    """SECURITY: a column that is not a fact is refused when the page is built, whoever added it."""
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return guard.only_facts(super().get_list_display(request))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return guard.only_facts(super().get_fields(request, obj))
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -76,3 +90,45 @@ class ProcessingJobAdmin(FactsOnly):
         "lease_until",
         "finished_at",
     )
+
+
+class PauseForm(forms.ModelForm):  # type: ignore[type-arg]
+    reason = forms.CharField(label=_("Why"), widget=forms.Textarea, help_text=_("Words for colleagues; no names."))
+
+
+class GoOnForm(forms.ModelForm):  # type: ignore[type-arg]
+    note = forms.CharField(label=_("What was found and done"), widget=forms.Textarea)
+
+
+@admin.register(PlaybackSuspension)
+class PlaybackSuspensionAdmin(NeverDeleted):
+    """Administrators pause playback with a reason, and let it go on with a note. Staff see both."""
+
+    list_display = ("scope", "opened_at", "opened_by", "reason", "closed_at", "closed_by")
+    list_filter = ("scope", ("closed_at", admin.EmptyFieldListFilter))
+    list_select_related = ("opened_by", "closed_by")
+    ordering = (F("closed_at").asc(nulls_first=True), "-opened_at")
+    raw_id_fields = ("recording",)
+    autocomplete_fields = ("patient", "clinician")
+    pause_fields = ("scope", "recording", "patient", "clinician", "reason")
+    fields = (*pause_fields, "opened_at", "opened_by", "closed_at", "closed_by", "note")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return self.fields if obj else self.pause_fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return self.fields[:-1] if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **more: Any) -> Any:
+        return super().get_form(request, obj, change, form=GoOnForm if obj else PauseForm, **more)
+
+    def has_change_permission(self, request: HttpRequest, obj: PlaybackSuspension | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.closed_at is None)
+
+    def save_model(self, request: HttpRequest, obj: PlaybackSuspension, form: Any, change: bool) -> None:
+        actor, now = actor_of(request), timezone.now()
+        if change:
+            suspensions.resume(obj, note=form.cleaned_data["note"], actor=actor, now=now)
+            return
+        of = obj.recording_id or obj.patient_id or obj.clinician_id
+        obj.pk = suspensions.suspend(Scope(obj.scope), of, reason=obj.reason, actor=actor, now=now).pk

@@ -21,8 +21,8 @@ from audit import refusals
 from audit.ledger import LedgerUnavailable, Line, actor_of
 from audit.models import Action
 from audit.refusals import TooManyRefusals
-from recordings import capture, live
-from recordings.capture import CaptureRefused, OpenSegment
+from recordings import capture, guard, live
+from recordings.capture import ABSENT, CaptureRefused, OpenSegment
 from recordings.models import Segment
 from recordings.vault import VaultError
 
@@ -57,6 +57,8 @@ class CaptureView(APIView):
         elif isinstance(exc, VaultError | DatabaseError):
             log.exception("a recorder could not be served")
             exc = CaptureRefused(503, "storage", "Storage is busy. The recording is kept here and sent again.")
+        elif isinstance(exc, guard.Leak):
+            exc = CaptureRefused(*ABSENT)
         headers = {"Retry-After": "2"}
         if isinstance(exc, TooManyRefusals):
             headers = {"Retry-After": str(exc.retry_after_s)}
@@ -91,7 +93,14 @@ class ByToken(CaptureView):
         return capture.segment_of_token(token, segment_id, now=timezone.now())
 
 
-def described(opened: OpenSegment) -> dict[str, Any]:
+def shown_to(request: Request, opened: list[OpenSegment]) -> list[dict[str, Any]]:
+    """Describe segments, with their keys, to somebody who was in that consultation. Errors: guard.Leak."""
+    recordings = [one.segment.recording for one in opened]
+    guard.show(request.user, recordings, actor=actor_of(request._request), now=timezone.now())
+    return [_described(one) for one in opened]
+
+
+def _described(opened: OpenSegment) -> dict[str, Any]:
     return {
         "segment": str(opened.segment.pk),
         "status": opened.segment.status,
@@ -116,7 +125,7 @@ class SegmentsView(BySession):
             if refused.status == 404:
                 _note_refusal(request, lease_id)
             raise
-        return Response(described(opened), status=201 if opened.created else 200)
+        return Response(shown_to(request, [opened])[0], status=201 if opened.created else 200)
 
 
 def _note_refusal(request: Request, lease_id: UUID) -> None:
@@ -133,7 +142,8 @@ class UnfinishedView(BySession):
     def get(self, request: Request) -> Response:
         """One's own segments that still wait for chunks."""
         opened = capture.unfinished_of(request.user, now=timezone.now())
-        return Response([described(o) | {"consultation": str(o.segment.recording.consultation_id)} for o in opened])
+        rows = zip(shown_to(request, opened), opened, strict=True)
+        return Response([row | {"consultation": str(one.segment.recording.consultation_id)} for row, one in rows])
 
 
 class SegmentView(ByToken):

@@ -3,9 +3,9 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -16,6 +16,15 @@ from accounts.sites import clinic_site
 from audit.ledger import actor_of
 from recordings import pages, playback, policy
 from recordings.models import Recording
+
+
+class ShownList(ChangeList):
+    """SECURITY: the guard and the ledger come before any row is rendered; if one refuses, nothing is shown."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        shown = playback.record_listing(request.user, self.result_list, actor=actor_of(request), now=timezone.now())
+        self.result_list = [one.recording for one in shown]
 
 
 @admin.register(Recording, site=clinic_site)
@@ -33,19 +42,15 @@ class OwnReplaysAdmin(OwnRowsAdmin):
         own = policy.playable_by(request.user).filter(clinician__user=request.user.pk)
         return own.select_related("patient", "consultation", "clinician__user")
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        response = super().changelist_view(request, extra_context)
-        if context := getattr(response, "context_data", None):
-            # SECURITY: the ledger is written before the page is rendered; if it cannot be, nothing is shown.
-            shown = list(context["cl"].result_list)
-            playback.record_listing(shown, actor=actor_of(request), now=timezone.now())
-        return response
+    def get_changelist(self, request: HttpRequest, **more: Any) -> type[ChangeList]:
+        return ShownList
 
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **more: Any) -> HttpResponse:
-        recording = self.get_object(request, unquote(object_id))
-        if recording is not None:
-            playback.record_listing([recording], actor=actor_of(request), now=timezone.now())
-        return super().change_view(request, object_id, *args, **more)
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Recording | None:
+        recording: Recording | None = super().get_object(request, object_id, from_field)
+        if recording is None:
+            return None
+        (shown,) = playback.record_listing(request.user, [recording], actor=actor_of(request), now=timezone.now())
+        return shown.recording
 
     @admin.display(description=_("patient"), ordering="patient__name")
     def patient_name(self, recording: Recording) -> str:
@@ -61,6 +66,8 @@ class OwnReplaysAdmin(OwnRowsAdmin):
 
     @admin.display(description=_("replay"))
     def watch(self, recording: Recording) -> str:
+        if recording.is_paused:
+            return str(_("Paused while we check something"))
         return format_html(
             '<a href="{}">{}</a>', reverse("recordings:detail", args=[recording.pk]), _("Watch the replay")
         )

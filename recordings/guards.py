@@ -1,8 +1,9 @@
 """The rules about recordings that the database keeps itself."""
 
-from audit.triggers import Guard, immutable, passport
+from audit.triggers import Guard, immutable, never_deleted, passport
 
 RECORDING, SEGMENT, LEASE = "recordings_recording", "recordings_segment", "recordings_recorderlease"
+SUSPENSION = "recordings_playbacksuspension"
 
 
 def _belongs_to(parent: str, column: str, table: str) -> tuple[Guard, Guard]:
@@ -35,4 +36,8 @@ GUARDS = (
     *_belongs_to(RECORDING, "recording_id", "recordings_rendition"),
     *_belongs_to(RECORDING, "recording_id", "recordings_processingjob"),
     *_belongs_to(RECORDING, "recording_id", "recordings_playbacksession"),
+    immutable(
+        SUSPENSION, ["scope", "recording_id", "patient_id", "clinician_id", "reason", "opened_at", "opened_by_id"]
+    ),
+    never_deleted(SUSPENSION),
 )

@@ -28,7 +28,7 @@ from consultations.protocol import (
     word,
 )
 from consultations.signals import call_changed
-from recordings import capture
+from recordings import capture, guard
 from recordings.models import RecorderLease, Recording, Segment
 
 LEASE_LASTS = timedelta(seconds=15)
@@ -94,7 +94,7 @@ def _revoke(lease: RecorderLease, why: str, call: Call, now: datetime) -> None:
     """Take the lease back. A line of the call's log says so: it cannot get lost on its way to the recorder."""
     lease.revoked_at, lease.revoked_why = now, why
     lease.save(update_fields=["revoked_at", "revoked_why"])
-    payload = {"lease": str(lease.pk), "why": why, "recording": recording_view(call, now=now)}
+    payload = {"lease": str(lease.pk), "why": why, "recording": _view_for_log(call, now)}
     calls.emit(call, "rec.revoke", payload, now=now)
 
 
@@ -103,7 +103,7 @@ def _allow(call: Call, lease: RecorderLease, allowed: Mode, now: datetime) -> No
     payload = {"lease": str(lease.pk), "capture": allowed.value}
     last = call.events.filter(kind="rec.allowed", epoch=call.epoch).order_by("-seq").first()
     if last is None or {key: last.payload[key] for key in payload} != payload:
-        payload_with_view = payload | {"recording": recording_view(call, now=now)}
+        payload_with_view = payload | {"recording": _view_for_log(call, now)}
         calls.emit(call, "rec.allowed", payload_with_view, now=now)
     channel, frame = lease.participant.channel, lease_frame(call, lease, allowed)
     transaction.on_commit(lambda: realtime.tell(channel, frame))
@@ -122,18 +122,33 @@ def lease_frame(call: Call, lease: RecorderLease, allowed: Mode) -> Frame:
     }
 
 
+def recording_of(call: Call) -> Recording | None:
+    return Recording.objects.filter(call=call).first()
+
+
 def recording_view(call: Call, *, now: datetime | None = None) -> dict[str, Any]:
-    """Shape: `recording` of docs/signaling.md. `recording` only while the server acknowledges bytes."""
-    allowed, recording = capture_mode(call), Recording.objects.filter(call=call).first()
+    """Shape: `recording` of docs/signaling.md. `recording` only while the server acknowledges bytes.
+
+    Errors: guard.Leak, which closes the socket that asked as it closes a stranger's.
+    """
+    allowed, recording, moment = capture_mode(call), recording_of(call), now or timezone.now()
+    guard.check_call(call, recording, now=moment)
     saved = capture.saved_ms(recording) if recording else 0
     if allowed is None:
         said = Participant.objects.filter(consultation=call.consultation_id).values_list("recording", flat=True)
         state = "stopped" if Participant.Recording.WITHDRAWN in said else "off"
     else:
-        moment = now or timezone.now()
         fresh = Segment.objects.filter(recording=recording, beat_at__gt=moment - FRESH, chunks__isnull=False).exists()
         state = "recording" if saved and fresh else "starting"
     return {"state": state, "saved_ms": saved, "capture": allowed.value if allowed else None}
+
+
+def _view_for_log(call: Call, now: datetime) -> dict[str, Any]:
+    """The same inside a state event's transaction, which a leak must neither undo nor hold up: care goes on."""
+    try:
+        return recording_view(call, now=now)
+    except guard.Leak:
+        return {"state": "off", "saved_ms": 0, "capture": None}
 
 
 def status_frame(call: Call) -> Frame:
@@ -142,7 +157,11 @@ def status_frame(call: Call) -> Frame:
 
 def publish_status(call: Call) -> None:
     fresh = Call.objects.get(pk=call.pk)
-    realtime.publish(fresh, status_frame(fresh))
+    try:
+        frame = status_frame(fresh)
+    except guard.Leak:
+        return  # nobody hears it; the guard has told of it
+    realtime.publish(fresh, frame)
 
 
 def _snapshot_part(call: Call) -> Frame:

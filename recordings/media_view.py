@@ -4,6 +4,7 @@ import asyncio
 import hmac
 from collections.abc import Callable
 from hashlib import sha256
+from time import monotonic
 from typing import TypeVar
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from recordings.playback import Opened
 from recordings.ranges import MOST_BYTES, Span, Unsatisfiable, span_of
 from recordings.vault import SeekableReader, StoreUnavailable, VaultError
 
+RECHECK_EVERY_S = 5.0
 R = TypeVar("R", bound=HttpResponseBase)
 
 
@@ -98,7 +100,8 @@ def _body(opened: Opened, span: Span, actor: Actor, may_go_on: Callable[[], bool
 class ReplayBody:
     """The span piece by piece; read and decrypted in worker threads, so that other requests go on.
 
-    Rights are read again every 2 MiB: somebody who loses them in the middle gets no more than that.
+    Rights and the breaker are read again every 2 MiB, and every few seconds where that takes longer: somebody who loses
+    them in the middle gets no more than that.
     """
 
     def __init__(
@@ -111,7 +114,7 @@ class ReplayBody:
     ) -> None:
         self._reader, self._pieces = reader, reader.iter_range(span.start, span.stop)
         self._may_go_on, self._on_fault = may_go_on, on_fault
-        self._since_check = 0
+        self._since_check, self._check_at = 0, monotonic() + RECHECK_EVERY_S
 
     def __aiter__(self) -> "ReplayBody":
         return self
@@ -123,8 +126,8 @@ class ReplayBody:
             # Damaged since it was verified: the answer ends short, which no player takes for the end.
             await sync_to_async(self._on_fault)(fault)
             raise StopAsyncIteration from fault
-        if self._since_check + len(piece) > MOST_BYTES:
-            self._since_check = 0
+        if self._since_check + len(piece) > MOST_BYTES or monotonic() > self._check_at:
+            self._since_check, self._check_at = 0, monotonic() + RECHECK_EVERY_S
             if not await sync_to_async(self._may_go_on)():
                 raise StopAsyncIteration
         self._since_check += len(piece)

@@ -1,4 +1,7 @@
-"""What pages show of recordings: rows, the timeline in words, who has seen what, how far the preparation is."""
+"""What pages show of recordings: rows, the timeline in words, who has seen what, how far the preparation is.
+
+Takes what the guard let through (`Shown`), which names its viewer; never a bare row.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User, Viewer
 from audit.models import Action, Entry
 from consultations.models import Call, CallEvent, Participant
-from recordings import policy
+from recordings.guard import Shown
 from recordings.models import ProcessingJob, Recording
 
 Status = Recording.Status
@@ -33,30 +36,33 @@ def kinds_text(timeline: list[dict[str, Any]]) -> str:
     return _(", then ").join(words)
 
 
-def other_name(user: Viewer, recording: Recording) -> str:
-    if recording.clinician.user_id == user.pk:
+def other_name(shown: Shown) -> str:
+    recording = shown.recording
+    if recording.clinician.user_id == shown.viewer.pk:
         return recording.patient.name
     return recording.clinician.display_name
 
 
-def row(user: Viewer, recording: Recording) -> dict[str, Any]:
+def row(shown: Shown) -> dict[str, Any]:
     """Shape: one row of `_replays.html`."""
+    recording = shown.recording
     return {
         "pk": recording.pk,
         "title": recording.consultation.reason,
-        "other_name": other_name(user, recording),
+        "other_name": other_name(shown),
         "starts_at": recording.started_at,
         "duration_ms": recording.duration_ms,
         "modes_text": kinds_text(recording.timeline),
         "status": recording.status,
         "partial": recording.status == Status.PARTIAL,
+        "paused": recording.is_paused,
         "url": reverse("recordings:detail", args=[recording.pk]),
     }
 
 
-def parts(user: Viewer, recording: Recording) -> list[dict[str, Any]]:
+def parts(shown: Shown) -> list[dict[str, Any]]:
     """Shape: `timeline` of `recordings/_timeline.html`; percent is a share of the whole, at least 1."""
-    whole, asked = max(1, recording.duration_ms or 1), _who_asked(user, recording)
+    whole, asked = max(1, shown.recording.duration_ms or 1), _who_asked(shown)
     return [
         {
             "kind": part["kind"],
@@ -67,37 +73,37 @@ def parts(user: Viewer, recording: Recording) -> list[dict[str, Any]]:
             if part["kind"] == "hole"
             else asked.get(part.get("segment"), ""),
         }
-        for part in recording.timeline
+        for part in shown.recording.timeline
     ]
 
 
-def _who_asked(user: Viewer, recording: Recording) -> dict[int, str]:
+def _who_asked(shown: Shown) -> dict[int, str]:
     """Return by segment number who asked for the switch that began it, from the call's own log."""
-    changes = CallEvent.objects.filter(call=recording.call_id, kind="mode.changed")
+    changes = CallEvent.objects.filter(call=shown.recording.call_id, kind="mode.changed")
     askers = {event.epoch: event.payload["by"] for event in changes}
     people = Participant.objects.in_bulk(list(askers.values()))
     asked = {}
-    for number, epoch in recording.segments.values_list("number", "epoch"):
+    for number, epoch in shown.recording.segments.values_list("number", "epoch"):
         person = people.get(UUID(askers[epoch])) if epoch in askers else None
         if person is None:
             continue
-        if person.user_id == user.pk:
+        if person.user_id == shown.viewer.pk:
             asked[number] = _("asked by you")
         else:
-            asked[number] = _("asked by %(name)s") % {"name": other_name(user, recording)}
+            asked[number] = _("asked by %(name)s") % {"name": other_name(shown)}
     return asked
 
 
-def audience_text(user: Viewer, recording: Recording) -> str:
-    return _("Only you and %(name)s can watch this") % {"name": other_name(user, recording)}
+def audience_text(shown: Shown) -> str:
+    return _("Only you and %(name)s can watch this") % {"name": other_name(shown)}
 
 
-def accesses(recordings: Iterable[UUID], viewer: Viewer, *, most: int = 20) -> list[dict[str, Any]]:
+def accesses(replays: Iterable[Shown], viewer: Viewer, *, most: int = 20) -> list[dict[str, Any]]:
     """Return who opened these recordings and how long they watched, newest first. Shape: rows of `_accesses.html`.
 
-    Assumes that the viewer may play them. Everybody's last opening is among them, however often others came.
+    Everybody's last opening is among them, however often others came.
     """
-    opened = Entry.objects.filter(object_id__in=list(recordings), action=Action.OPENED)
+    opened = Entry.objects.filter(object_id__in=[one.recording.pk for one in replays], action=Action.OPENED)
     newest = opened.order_by("-seq").values_list("seq", flat=True)[:most]
     last_of_each = opened.order_by().values("actor").annotate(last=Max("seq")).values_list("last", flat=True)
     entries = list(Entry.objects.filter(seq__in={*newest, *last_of_each}).order_by("-seq"))
@@ -137,15 +143,15 @@ STAGES = list(ProcessingJob.Stage)
 NOTHING = {"state": "none", "stage_text": "", "percent": 0, "waiting": False, "replay_url": ""}
 
 
-def status_of(user: Viewer, consultation_id: UUID) -> dict[str, Any]:
+def status_of(shown: Shown | None, consultation_id: UUID) -> dict[str, Any]:
     """Shape: `status` of `consultations/_recording_status.html`. For those who could never play it there is nothing."""
-    recording = policy.basis_for(user).filter(consultation=consultation_id).order_by("-created_at").first()
-    if recording is None:
+    if shown is None:
         live = Call.objects.filter(consultation=consultation_id, status=Call.Status.LIVE).exists()
         return {**NOTHING, "waiting": live}
+    recording = shown.recording
     if recording.status in Recording.PLAYABLE:
-        if not policy.playable_by(user).filter(pk=recording.pk).exists():
-            return NOTHING
+        if recording.is_paused:
+            return {**NOTHING, "state": "paused"}
         replay_url = reverse("recordings:detail", args=[recording.pk])
         return {**NOTHING, "state": recording.status, "percent": 100, "replay_url": replay_url}
     stage, percent = _stage_of(recording)

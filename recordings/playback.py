@@ -1,11 +1,12 @@
-"""Opening a replay: decide, write the ledger, then – and only then – a reader."""
+"""Listing and opening replays: the policy, the leak guard, the ledger, then – and only then – something to show."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.core.paginator import Page, Paginator
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.http import Http404
@@ -13,9 +14,11 @@ from django.http import Http404
 from accounts.models import Viewer
 from audit import alerts, ledger, refusals
 from audit.models import Action, AlertKind
-from recordings import policy
+from recordings import guard, policy
+from recordings.guard import Shown
 from recordings.models import PlaybackSession, Recording, Rendition
 
+PER_PAGE = 25
 ONE_VIEWING = timedelta(minutes=30)
 # A player plays at most twice as fast as life, and may report half a minute played before the viewing began anew.
 FASTEST = 2
@@ -23,17 +26,25 @@ REPORTED_LATE_S = 30
 log = logging.getLogger(__name__)
 
 
+class Paused(Exception):
+    """They may play it, but the breaker is open."""
+
+
 @dataclass(frozen=True)
 class Opened:
-    recording: Recording
+    shown: Shown
     rendition: Rendition
     viewing: PlaybackSession
 
+    @property
+    def recording(self) -> Recording:
+        return self.shown.recording
 
-def recording_or_404(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: datetime) -> Recording:
+
+def recording_or_404(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: datetime) -> Shown:
     """Return a recording this person may play. Refusals look like absence, and stand in the ledger.
 
-    Errors: Http404, TooManyRefusals, LedgerUnavailable.
+    Errors: Http404, TooManyRefusals, Paused, LedgerUnavailable.
     """
     decision = policy.decide(user, recording_id)
     if decision.recording is None:
@@ -49,20 +60,21 @@ def recording_or_404(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, n
                 patient=decision.patient,
                 detail={"reason": decision.reason},
             )
-        raise Http404
-    return decision.recording
+        raise Paused if decision.is_paused else Http404
+    return guard.show(user, [decision.recording], actor=actor, now=now)[0]
 
 
 def open_replay(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: datetime) -> Opened:
     """Open the newest replay for this person; a new viewing is in the ledger before this returns.
 
-    Errors: Http404, LedgerUnavailable.
+    Errors: Http404, Paused, LedgerUnavailable.
     """
-    recording = recording_or_404(user, recording_id, actor=actor, now=now)
+    shown = recording_or_404(user, recording_id, actor=actor, now=now)
+    recording = shown.recording
     rendition = recording.renditions.filter(kind=Rendition.Kind.REPLAY).order_by("-version").first()
     if rendition is None:
         raise Http404
-    return Opened(recording, rendition, _viewing(user, recording, actor, now))
+    return Opened(shown, rendition, _viewing(user, recording, actor, now))
 
 
 def _viewing(user: Viewer, recording: Recording, actor: ledger.Actor, now: datetime) -> PlaybackSession:
@@ -108,9 +120,9 @@ def count_bytes(viewing: PlaybackSession, byte_length: int) -> None:
 def count_seconds(user: Viewer, recording_id: UUID, seconds: int, *, actor: ledger.Actor, now: datetime) -> None:
     """Add seconds somebody says they watched, as far as there was time for them; append the totals if they grew.
 
-    Errors: Http404, LedgerUnavailable.
+    Errors: Http404, Paused, LedgerUnavailable.
     """
-    recording = recording_or_404(user, recording_id, actor=actor, now=now)
+    recording = recording_or_404(user, recording_id, actor=actor, now=now).recording
     if not seconds:
         return
     viewing = _viewing(user, recording, actor, now)
@@ -134,8 +146,43 @@ def report_unreadable(opened: Opened, fault: Exception, *, actor: ledger.Actor, 
     ledger.append(actor, line, now=now)
 
 
-def record_listing(recordings: Sequence[Recording], *, actor: ledger.Actor, now: datetime) -> None:
-    """Write who was shown which recordings; call before rendering them. Errors: LedgerUnavailable."""
-    lines = [ledger.Line(Action.LISTED, "recording", r.pk, r.patient_id) for r in recordings]
+def _own_replays(user: Viewer) -> QuerySet[Recording]:
+    own = policy.playable_by(user).select_related("consultation", "patient", "clinician__user")
+    return own.order_by("-created_at", "-id")
+
+
+def page_of_replays(user: Viewer, number: str | None, *, actor: ledger.Actor, now: datetime) -> Page[Shown]:
+    """Return a page of somebody's replays, newest first; the ledger says which. Errors: Leak, LedgerUnavailable."""
+    page = Paginator(_own_replays(user), PER_PAGE).get_page(number)
+    shown = record_listing(user, page.object_list, actor=actor, now=now)
+    return Page(shown, page.number, page.paginator)  # type: ignore[arg-type]  # which only counts
+
+
+def last_replays(user: Viewer, most: int, *, actor: ledger.Actor, now: datetime) -> list[Shown]:
+    """Return somebody's newest replays; the ledger says which. Errors: Leak, LedgerUnavailable."""
+    return record_listing(user, _own_replays(user)[:most], actor=actor, now=now)
+
+
+def record_listing(user: Viewer, recordings: Iterable[Recording], *, actor: ledger.Actor, now: datetime) -> list[Shown]:
+    """Let the guard look at rows, write who is shown them, return them to be rendered.
+
+    Errors: Leak, LedgerUnavailable.
+    """
+    shown = guard.show(user, recordings, actor=actor, now=now)
+    lines = [ledger.Line(Action.LISTED, "recording", one.recording.pk, one.recording.patient_id) for one in shown]
     if lines:
         ledger.append(actor, *lines, now=now)
+    return shown
+
+
+def of_consultation(user: Viewer, consultation_id: UUID, *, actor: ledger.Actor, now: datetime) -> Shown | None:
+    """Return the newest recording of a consultation, in whatever state, or None where there is nothing to tell.
+
+    A playable one says `is_paused`. Errors: Leak.
+    """
+    recording = policy.basis_for(user).filter(consultation=consultation_id).order_by("-created_at").first()
+    if recording is not None and recording.status in Recording.PLAYABLE:
+        recording = policy.playable_by(user).filter(pk=recording.pk).first()
+    if recording is None:
+        return None
+    return guard.show(user, [recording], actor=actor, now=now)[0]

@@ -13,6 +13,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 
 from accounts.models import User, Viewer
 from consultations.models import Participant
+from recordings import suspensions
 from recordings.models import Recording, RecordingUserObjectPermission
 
 PLAY = "play_recording"
@@ -41,13 +42,13 @@ def in_playable_state(recordings: QuerySet[Recording]) -> QuerySet[Recording]:
 
 
 def playable_by(user: Viewer) -> QuerySet[Recording]:
-    """The rule for lists: both keys and a playable state, in one query."""
+    """The rule for lists: both keys and a playable state, in one query. What is paused stays, and says `is_paused`."""
     if not user.is_authenticated:
         return Recording.objects.none()
     grant = RecordingUserObjectPermission.objects.filter(
         content_object=OuterRef("pk"), user=user.pk, permission__codename=PLAY
     )
-    return in_playable_state(basis_for(user)).filter(Exists(grant))
+    return suspensions.marked(in_playable_state(basis_for(user))).filter(Exists(grant))
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ class Decision:
     patient: UUID | None = None
 
     @property
+    def is_paused(self) -> bool:
+        """It would be theirs to play, were it not for a suspension."""
+        return self.reason == "suspended"
+
+    @property
     def is_suspicious(self) -> bool:
         """A grant without a basis for a playable recording, or the other way round, is nobody's normal day."""
         return self.reason in {"grant_without_basis", "basis_without_grant"}
@@ -67,7 +73,7 @@ class Decision:
 def decide(user: Viewer, recording_id: UUID) -> Decision:
     """Decide about one recording with each key asked separately. Queries: at most four."""
     related = Recording.objects.select_related("patient", "consultation", "clinician__user")
-    recording = related.filter(pk=recording_id).first()
+    recording = suspensions.marked(related).filter(pk=recording_id).first()
     if recording is None:
         return Decision(None, "unknown")
     granted = granted_to(user).filter(pk=recording_id).exists()
@@ -80,6 +86,8 @@ def decide(user: Viewer, recording_id: UUID) -> Decision:
     if granted != based:
         reason = "grant_without_basis" if granted else "basis_without_grant"
         return Decision(None, reason, recording.patient_id)
+    if recording.is_paused:
+        return Decision(None, "suspended", recording.patient_id)
     return Decision(recording, "both_keys", recording.patient_id)
 
 

@@ -4,7 +4,6 @@ import json
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,36 +13,32 @@ from django.views.decorators.http import require_POST, require_safe
 from audit import refusals
 from audit.ledger import actor_of
 from consultations import policy as consultation_policy
-from recordings import pages, playback, policy
+from recordings import pages, playback
 
-PER_PAGE = 25
 MOST_SECONDS_AT_ONCE = 120
 
 
 @require_safe
 @login_required
 def recording_list(request: HttpRequest) -> HttpResponse:
-    own = policy.playable_by(request.user).select_related("consultation", "patient", "clinician__user")
-    page = Paginator(own.order_by("-created_at", "-id"), PER_PAGE).get_page(request.GET.get("page"))
-    recordings = list(page)
-    playback.record_listing(recordings, actor=actor_of(request), now=timezone.now())
-    replays = [pages.row(request.user, recording) for recording in recordings]
-    return render(request, "recordings/list.html", {"replays": replays, "page_obj": page})
+    number, actor = request.GET.get("page"), actor_of(request)
+    page = playback.page_of_replays(request.user, number, actor=actor, now=timezone.now())
+    return render(request, "recordings/list.html", {"replays": [pages.row(one) for one in page], "page_obj": page})
 
 
 @require_safe
 @login_required
 def recording_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     opened = playback.open_replay(request.user, pk, actor=actor_of(request), now=timezone.now())
-    recording = opened.recording
+    shown = opened.shown
     context = {
-        "recording": pages.row(request.user, recording),
+        "recording": pages.row(shown),
         "content_type": opened.rendition.content_type,
         "media_url": reverse("recordings:media", args=[pk]),
         "watched_url": reverse("recordings:watched", args=[pk]),
-        "timeline": pages.parts(request.user, recording),
-        "accesses": pages.accesses([pk], request.user),
-        "audience_text": pages.audience_text(request.user, recording),
+        "timeline": pages.parts(shown),
+        "accesses": pages.accesses([shown], request.user),
+        "audience_text": pages.audience_text(shown),
     }
     return render(request, "recordings/detail.html", context)
 
@@ -68,5 +63,6 @@ def status(request: HttpRequest, pk: UUID) -> HttpResponse:
     """How far the recording of a consultation is; asks again by itself until it is ready."""
     with refusals.noted(request, "consultation", pk):
         consultation = consultation_policy.get_visible_or_404(request.user, pk)
-    context = {"consultation": consultation, "status": pages.status_of(request.user, pk)}
+    shown = playback.of_consultation(request.user, pk, actor=actor_of(request), now=timezone.now())
+    context = {"consultation": consultation, "status": pages.status_of(shown, pk)}
     return render(request, "consultations/_recording_status.html", context)

@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 
 from audit.ledger import LedgerUnavailable
 from audit.refusals import TooManyRefusals
+from recordings.playback import Paused
 
 PERMISSIONS_POLICY = (
     "camera=(self), microphone=(self), screen-wake-lock=(self), display-capture=(), geolocation=(), payment=(), usb=()"
@@ -42,8 +43,16 @@ class SafeHeadersMiddleware:
         return add_safe_headers(await self.get_response(request))  # type: ignore[misc]
 
 
+# What stops an answer → the page that says so, its status, and after how many seconds to try again.
+RESTING: dict[type[Exception], tuple[str, int, int]] = {
+    LedgerUnavailable: ("503.html", 503, 10),
+    Paused: ("recordings/paused.html", 503, 60),
+    TooManyRefusals: ("429.html", 429, TooManyRefusals.retry_after_s),
+}
+
+
 class FailClosedMiddleware:
-    """What cannot be written into the ledger is not shown: the page says that it rests, and nothing else.
+    """What cannot be written into the ledger, or is paused, is not shown: the page says that, and nothing else.
 
     Whoever tries one address after the other is told to wait, whatever lies behind them.
     """
@@ -60,12 +69,8 @@ class FailClosedMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, TooManyRefusals):
-            response = render(request, "429.html", status=429)
-            response["Retry-After"] = str(exception.retry_after_s)
-            return response
-        if not isinstance(exception, LedgerUnavailable):
-            return None
-        response = render(request, "503.html", status=503)
-        response["Retry-After"] = "10"
-        return response
+        for kind, (template, status, retry_after_s) in RESTING.items():
+            if isinstance(exception, kind):
+                headers = {"Retry-After": str(retry_after_s)}
+                return HttpResponse(render_to_string(template, request=request), status=status, headers=headers)
+        return None

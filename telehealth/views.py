@@ -16,7 +16,8 @@ from accounts.sites import clinic_site
 from audit.ledger import actor_of
 from consultations import pages as consultation_pages
 from recordings import pages as recording_pages
-from recordings import playback, policy, safe
+from recordings import playback, safe
+from recordings.guard import Shown
 from recordings.vault import VaultError
 from telehealth import demo
 
@@ -48,17 +49,14 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "next": upcoming[0] if upcoming else None,
         "upcoming": upcoming[1:],
-        "last_replays": [recording_pages.row(request.user, replay) for replay in replays],
-        "accesses": recording_pages.accesses([replay.pk for replay in replays], request.user, most=5),
+        "last_replays": [recording_pages.row(replay) for replay in replays],
+        "accesses": recording_pages.accesses(replays, request.user, most=5),
     }
     return render(request, "home.html", context)
 
 
-def _last_replays(request: HttpRequest) -> list[recording_pages.Recording]:
-    own = policy.playable_by(request.user).select_related("consultation", "patient", "clinician__user")
-    replays = list(own.order_by("-created_at", "-id")[:LAST_REPLAYS])
-    playback.record_listing(replays, actor=actor_of(request), now=timezone.now())
-    return replays
+def _last_replays(request: HttpRequest) -> list[Shown]:
+    return playback.last_replays(request.user, LAST_REPLAYS, actor=actor_of(request), now=timezone.now())
 
 
 @require_safe
@@ -69,7 +67,7 @@ def today(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def clinic_index(request: HttpRequest) -> HttpResponse:
-    replays = [recording_pages.row(request.user, replay) for replay in _last_replays(request)]
+    replays = [recording_pages.row(replay) for replay in _last_replays(request)]
     day = consultation_pages.today(request.user, timezone.now())
     return clinic_site.index(request, {"today": day, "recent_replays": replays})
 

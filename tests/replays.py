@@ -3,6 +3,7 @@
 import random
 import uuid
 from pathlib import Path
+from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
@@ -11,8 +12,10 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from audit.ledger import Actor
 from audit.models import Action, Entry
-from recordings import safe
+from consultations.models import Consultation
+from recordings import pages, playback, safe
 from recordings.models import Recording, Rendition
 
 MIB = 1024 * 1024
@@ -71,6 +74,13 @@ async def body_of(response: HttpResponse) -> bytes:
     if not response.streaming:
         return response.content
     return b"".join([piece async for piece in response])
+
+
+def status_at(user: User, consultation: Consultation) -> dict[str, Any]:
+    """Return what the page of a consultation says of its recording."""
+    actor = Actor(user.pk)
+    shown = playback.of_consultation(user, consultation.pk, actor=actor, now=timezone.now())
+    return pages.status_of(shown, consultation.pk)
 
 
 def lines_of(recording: Recording, *actions: Action) -> list[Entry]:

@@ -14,10 +14,11 @@ from django.urls import reverse
 from audit import ledger, triggers
 from audit.models import Action, Entry
 from consultations.models import CallEvent
-from recordings import capture, pages, pipeline, policy
+from recordings import capture, pipeline, policy
 from recordings.media.job import JoinResult
 from recordings.models import Chunk, RecorderLease, Recording, Segment
 from tests.cast import Cast
+from tests.replays import status_at
 from tests.visits import CANVAS, PATIENT, Visit, media, recorded_visit, stored_files
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +52,7 @@ def assert_held_back(cast: Cast, visit: Visit, reason: str) -> None:
             assert str(recording.pk) not in client.get(reverse("recordings:list")).content.decode()
             assert client.get(reverse("recordings:detail", args=[recording.pk])).status_code == 404
             assert client.get(reverse("recordings:media", args=[recording.pk])).status_code == 404
-    status = pages.status_of(visit.world.patient.user, visit.consultation.pk)
+    status = status_at(visit.world.patient.user, visit.consultation)
     assert (status["state"], status["replay_url"], status["waiting"]) == ("quarantined", "", False)
 
 

@@ -11,9 +11,10 @@ from django.utils import timezone
 from audit import ledger
 from audit.models import Action, Entry
 from recordings import jobs, pages, playback, policy
+from recordings.guard import Shown
 from recordings.models import PlaybackSession, ProcessingJob, Recording
 from tests.cast import ACTORS, OWNERS, Cast
-from tests.replays import Viewer, lines_of
+from tests.replays import Viewer, lines_of, status_at
 from tests.visits import CANVAS, Visit
 
 pytestmark = pytest.mark.django_db
@@ -143,18 +144,26 @@ def open_as(user, recording: Recording, now) -> None:
     playback.open_replay(user, recording.pk, actor=actor, now=now)
 
 
+def shown_to(user, recording: Recording) -> Shown:
+    return playback.recording_or_404(user, recording.pk, actor=ledger.Actor(user.pk), now=timezone.now())
+
+
+def accesses(user, recording: Recording, **most: int) -> list[dict]:
+    return pages.accesses([shown_to(user, recording)], user, **most)
+
+
 def test_both_people_see_everybody_who_watched_and_the_neighbour_nothing(cast: Cast) -> None:
     recording, patient, clinician = cast.ada.recording, cast.ada.patient.user, cast.ada.clinician.user
     open_as(patient, recording, cast.now)
     open_as(clinician, recording, cast.now)
     open_as(cast.ben.patient.user, cast.ben.recording, cast.now)
-    seen = pages.accesses([recording.pk], patient)
+    seen = accesses(patient, recording)
     assert [row["who"] for row in seen] == [cast.ada.clinician.display_name, "You"]
     assert [row["role"] for row in seen] == ["clinician", ""]
-    assert [row["who"] for row in pages.accesses([recording.pk], clinician)] == ["You", patient.name]
+    assert [row["who"] for row in accesses(clinician, recording)] == ["You", patient.name]
     page = Viewer(patient).client.get(reverse("recordings:detail", args=[recording.pk])).content.decode()
     assert cast.ada.clinician.display_name in page and cast.ben.patient.name not in page
-    assert [row["who"] for row in pages.accesses([cast.ben.recording.pk], cast.ben.patient.user)] == ["You"]
+    assert [row["who"] for row in accesses(cast.ben.patient.user, cast.ben.recording)] == ["You"]
 
 
 def test_a_watcher_cannot_hide_behind_many_reports_or_many_openings(cast: Cast) -> None:
@@ -170,7 +179,7 @@ def test_a_watcher_cannot_hide_behind_many_reports_or_many_openings(cast: Cast) 
     ledger.append(actor, *reports, now=now)
     for _ in range(25):
         open_as(patient, recording, now)
-    seen = pages.accesses([recording.pk], patient, most=5)
+    seen = accesses(patient, recording, most=5)
     assert [row["who"] for row in seen] == ["You"] * 5 + [cast.ada.clinician.display_name]
     assert seen[-1]["what"] == "watched 5 min"
 
@@ -178,11 +187,11 @@ def test_a_watcher_cannot_hide_behind_many_reports_or_many_openings(cast: Cast) 
 def test_refusals_and_listings_are_not_shown_as_watching(cast: Cast) -> None:
     Viewer(cast.ben.patient.user).get(cast.ada.recording.pk)
     listed(Viewer(cast.ada.clinician.user))
-    assert pages.accesses([cast.ada.recording.pk], cast.ada.patient.user) == []
+    assert accesses(cast.ada.patient.user, cast.ada.recording) == []
 
 
-def status(cast_user, visit: Visit) -> dict:
-    return pages.status_of(cast_user, visit.consultation.pk)
+def status(user, visit: Visit) -> dict:
+    return status_at(user, visit.consultation)
 
 
 def test_both_people_see_how_far_their_recording_is_and_others_see_nothing(cast: Cast, settings) -> None:
@@ -220,14 +229,14 @@ def test_both_people_see_how_far_their_recording_is_and_others_see_nothing(cast:
 def test_before_anything_is_recorded_the_page_waits_while_the_call_is_live(cast: Cast) -> None:
     visit = Visit(cast.ada, at=cast.now - timedelta(hours=6)).begin(patient="audio")
     Recording.objects.filter(call=visit.call).first()
-    planned = pages.status_of(cast.ada.patient.user, cast.ada.planned.pk)
+    planned = status_at(cast.ada.patient.user, cast.ada.planned)
     assert (planned["state"], planned["waiting"]) == ("none", False)
 
 
 @pytest.mark.parametrize("state", ["quarantined", "failed", "withdrawn", "erased"])
 def test_a_recording_that_came_to_nothing_says_so_and_does_not_ask_again(cast: Cast, state: str) -> None:
     Recording.objects.filter(pk=cast.ada.recording.pk).update(status=state)
-    seen = pages.status_of(cast.ada.patient.user, cast.ada.held.pk)
+    seen = status_at(cast.ada.patient.user, cast.ada.held)
     assert (seen["state"], seen["waiting"], seen["replay_url"]) == (state, False, "")
     url = reverse("recordings:status", args=[cast.ada.held.pk])
     assert Viewer(cast.ada.patient.user).client.get(url).status_code == 200
@@ -245,7 +254,7 @@ def test_the_timeline_says_who_asked_for_each_switch(cast: Cast, settings) -> No
         (cast.ada.clinician.user, "asked by you"),
         (cast.ada.patient.user, f"asked by {cast.ada.clinician.display_name}"),
     ):
-        assert [part["text"] for part in pages.parts(user, recording)] == ["", words]
+        assert [part["text"] for part in pages.parts(shown_to(user, recording))] == ["", words]
         page = Viewer(user).client.get(reverse("recordings:detail", args=[recording.pk])).content.decode()
         assert words in page
 

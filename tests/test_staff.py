@@ -77,6 +77,7 @@ def test_the_staff_site_holds_our_own_pages_only() -> None:
         "patients.CareRelationship",
         "patients.Clinician",
         "patients.Patient",
+        "recordings.PlaybackSuspension",
         "recordings.ProcessingJob",
         "recordings.Recording",
     }

@@ -5,12 +5,13 @@ Owner, patient and place in storage are read from the lease's rows; nothing of t
 
 from recordings.capture.chunks import MAX_CHUNK_BYTES, MAX_RECORDING_BYTES, store_chunk
 from recordings.capture.manifest import MAX_CHUNKS, close_segment, missing_of, numbers_of, ranges_of, saved_ms
-from recordings.capture.refusals import CaptureRefused
+from recordings.capture.refusals import ABSENT, CaptureRefused
 from recordings.capture.sealing import seal_if_whole
 from recordings.capture.segments import OpenSegment, open_segment, unfinished_of
 from recordings.capture.tokens import segment_of_token
 
 __all__ = [
+    "ABSENT",
     "MAX_CHUNKS",
     "MAX_CHUNK_BYTES",
     "MAX_RECORDING_BYTES",

@@ -3,13 +3,16 @@
 from typing import Any
 
 from django import template
+from django.utils import timezone
 
-from recordings import pages
+from audit.ledger import actor_of
+from recordings import pages, playback
 
 register = template.Library()
 
 
 @register.inclusion_tag("consultations/_recording_status.html", takes_context=True)
 def recording_status(context: template.Context, consultation: Any) -> dict[str, Any]:
-    user = context["request"].user
-    return {"consultation": consultation, "status": pages.status_of(user, consultation.pk)}
+    request = context["request"]
+    shown = playback.of_consultation(request.user, consultation.pk, actor=actor_of(request), now=timezone.now())
+    return {"consultation": consultation, "status": pages.status_of(shown, consultation.pk)}

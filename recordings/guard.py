@@ -1,0 +1,117 @@
+"""The leak guard: the last look at recordings before anything of them is shown, by other means than the policy's.
+
+It asks one thing: who sat in the consultation. Whether that still gives a right today is the policy's matter, so that
+an account closed a moment ago is refused and does not look like a leak. Imports no policy and nothing that does.
+"""
+
+import logging
+from collections.abc import Collection, Iterable
+from dataclasses import InitVar, dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import DatabaseError
+from django.db.models import F, Q
+from django.http import Http404
+
+from accounts.models import Viewer
+from audit import alerts, ledger
+from audit.ledger import Actor, LedgerUnavailable
+from audit.models import AlertKind
+from consultations.models import Call, Participant
+from recordings import suspensions
+from recordings.models import Recording
+from recordings.suspensions import Scope
+
+log = logging.getLogger(__name__)
+_SEAL = object()
+REASON = "The leak guard stopped an answer that held somebody else's recording. Alerts has the ids."
+# What staff pages may say of a recording and of its processing: facts, no content and nobody's name.
+FACTS = frozenset({
+    "id", "status", "reason", "started_at", "duration", "size", "segment_count", "stage", "retain_until", "legal_hold",
+    "created_at", "attempts", "fault", "finished_at", "not_before", "lease_until",
+})  # fmt: skip
+
+
+class Leak(Http404):
+    """Our own code was about to show somebody else's recording. From outside it looks like nothing."""
+
+
+class NotAFact(Exception):
+    """A staff page asks for something of a recording that is not a fact about it."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A recording that this viewer may be shown. Only `show` makes one; whatever renders recordings takes these."""
+
+    recording: Recording
+    viewer: Viewer
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        # SECURITY: a page builder takes what has been through `show`, never a row that somebody wrapped themselves.
+        if seal is not _SEAL:
+            raise TypeError("Only guard.show says what may be shown.")
+
+
+def show(viewer: Viewer, recordings: Iterable[Recording], *, actor: Actor, now: datetime) -> list[Shown]:
+    """Return the recordings as what may be shown, or raise an alert, pause playback and return nothing.
+
+    Call it outside of transactions: what it writes must stay. Queries: one, however many recordings.
+    Errors: Leak.
+    """
+    at_hand = list(recordings)
+    if at_hand:
+        own = _own(viewer, [recording.pk for recording in at_hand])
+        foreign = [one for one in at_hand if (one.pk, one.consultation_id, one.patient_id) not in own]
+        if foreign:
+            _report(foreign, actor=actor, now=now)
+            raise Leak
+    return [Shown(recording, viewer, _SEAL) for recording in at_hand]
+
+
+def _own(viewer: Viewer, ids: Collection[UUID]) -> set[tuple[UUID, UUID, UUID]]:
+    """Return (recording, consultation, patient) of those in whose consultation this viewer was patient or clinician."""
+    patient = Q(role=Participant.Role.PATIENT, consultation__patient__user=F("user"))
+    clinician = Q(role=Participant.Role.CLINICIAN, consultation__clinician__user=F("user"))
+    places = Participant.objects.filter(patient | clinician, user=viewer.pk, consultation__recordings__in=ids)
+    return set(places.values_list("consultation__recordings", "consultation", "consultation__patient"))
+
+
+def check_call(call: Call, recording: Recording | None, *, now: datetime) -> None:
+    """Everybody in a call hears how its recording does; see that it is this call's. Errors: Leak."""
+    if recording is None:
+        return
+    owners = {"patient": recording.patient_id, "consultation__patient": recording.patient_id}
+    if not Call.objects.filter(pk=call.pk, recording=recording.pk, **owners).exists():
+        _report([recording], actor=ledger.PORTAL, now=now)
+        raise Leak
+
+
+def only_facts(names: Iterable[object]) -> list[object]:
+    """Return what a staff page wants to show of recordings, if these are facts alone. Errors: NotAFact."""
+    wanted = list(names)
+    if strange := set(wanted) - FACTS:
+        raise NotAFact(", ".join(sorted(map(str, strange))))
+    return wanted
+
+
+def _report(foreign: list[Recording], *, actor: Actor, now: datetime) -> None:
+    """Alert, then pause: the one patient concerned, or everything. Nothing of this may stand in the refusal's way."""
+    patients = sorted({recording.patient_id for recording in foreign}, key=str)
+    only = patients[0] if len(patients) == 1 else None
+    alerts.raise_alert(
+        AlertKind.FOREIGN_ROW,
+        actor=actor,
+        now=now,
+        object_type="recording",
+        object_id=foreign[0].pk,
+        patient=only,
+        detail={"recordings": [str(recording.pk) for recording in foreign]},
+    )
+    scope = Scope.PATIENT if only else Scope.EVERYTHING
+    try:
+        suspensions.suspend(scope, only, reason=REASON, actor=ledger.PORTAL, now=now)
+    except (DatabaseError, LedgerUnavailable):
+        log.critical("playback of %s could not be paused", only or "everything", exc_info=True)
