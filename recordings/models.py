@@ -350,7 +350,6 @@ class PlaybackSuspension(models.Model):
                     fields=[field],
                     condition=Q(scope=scope, closed_at=None),
                     name=f"one_open_suspension_of_{scope}",
-                    violation_error_message=_("That is paused already."),
                 )
                 for scope, field in (
                     ("recording", "recording"),

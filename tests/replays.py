@@ -2,13 +2,15 @@
 
 import random
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.conf import settings
 from django.http import HttpResponse
-from django.test import Client
+from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from accounts.models import User
@@ -62,6 +64,31 @@ class Viewer:
         answer = self.client.head(f"/recordings/{recording_id}/media/", headers=_named(headers))
         answer.body = body_of(answer)
         return answer
+
+
+@dataclass
+class Stream:
+    """A replay that is being watched while something happens."""
+
+    client: AsyncClient
+    recording: Recording
+    sent: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, user: User, recording: Recording) -> "Stream":
+        client = AsyncClient()
+        client.force_login(user)
+        return cls(client, recording)
+
+    async def watch(self, after_first_piece: Callable[[], object]) -> int:
+        """Return how many bytes came, with this happening after the first few of them."""
+        answer = await self.client.get(f"/recordings/{self.recording.pk}/media/")
+        assert answer.status_code == 200
+        async for piece in answer:
+            self.sent.append(len(piece))
+            if len(self.sent) == 1:
+                await sync_to_async(after_first_piece)()
+        return sum(self.sent)
 
 
 def _named(headers: dict[str, str]) -> dict[str, str]:

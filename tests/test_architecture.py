@@ -111,6 +111,87 @@ def test_only_policy_touches_guardians_shortcuts_and_only_realtime_the_channel_l
     assert wrong == set()
 
 
+def own_modules() -> dict[str, Path]:
+    return {name_of(path).removesuffix(".py").replace("/", "."): path for path in python_files(*APPS)}
+
+
+def everything_imported_by(module: str) -> set[str]:
+    """Return the own modules that importing this one loads, however far away."""
+    modules, found, waiting = own_modules(), set[str](), [module]
+    while waiting:
+        path = modules[waiting.pop()]
+        fresh = {name for _, name in imports_of(path) if name in modules} - found
+        found |= fresh
+        waiting += fresh
+    return found
+
+
+def test_the_leak_guard_shares_no_code_with_any_policy() -> None:
+    """What is wrong there cannot be wrong here in the same way."""
+    loaded = everything_imported_by("recordings.guard")
+    assert {"recordings.suspensions", "audit.ledger"} <= loaded
+    assert {name for name in loaded if name.split(".")[-1] in {"policy", "playback", "pages", "services"}} == set()
+
+
+# What turns rows into answers, what reads recordings, and what lets them pass.
+ANSWERS = ("django.http", "django.shortcuts", "django.contrib.admin", "django.template", "django.core.mail",
+           "rest_framework", "consultations.realtime", "consultations.protocol")  # fmt: skip
+READS = ("recordings.models", "recordings.policy", "recordings.capture", "recordings.pages")
+PASSES = ("recordings.guard", "recordings.playback")
+RIGHTS = {"playable_by", "basis_for", "granted_to", "decide"}
+# Who may ask the policy about recordings, each with what becomes of the answer.
+ASKS_THE_POLICY = {
+    "recordings/playback.py": "hands on what the guard returns",
+    "recordings/clinic.py": "its list and its single row go through playback.record_listing",
+    "recordings/media_view.py": "whether a running answer may go on; what it plays has been through the guard",
+}
+
+
+def imports_any(path: Path, names: tuple[str, ...]) -> bool:
+    return any(module == name or module.startswith(name + ".") for _, module in imports_of(path) for name in names)
+
+
+def test_whatever_answers_with_recordings_goes_through_the_leak_guard() -> None:
+    doors = {p for p in python_files(*APPS) if imports_any(p, ANSWERS) and imports_any(p, READS)}
+    assert {"views.py", "clinic.py", "api.py", "admin.py", "live.py", "recordings.py"} <= {path.name for path in doors}
+    assert {name_of(path) for path in doors if not imports_any(path, PASSES) and path.name != "guard.py"} == set()
+
+
+def test_only_named_modules_ask_who_may_play() -> None:
+    asking = {
+        name_of(path)
+        for path in python_files(*APPS)
+        if imports_any(path, ("recordings.policy",))
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute)
+        and node.attr in RIGHTS
+        or isinstance(node, ast.alias)
+        and node.name in RIGHTS
+    }
+    assert asking == set(ASKS_THE_POLICY)
+
+
+def test_only_the_guard_makes_what_may_be_shown_and_pages_take_nothing_else() -> None:
+    makers = {
+        name_of(path)
+        for path in python_files(*APPS)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] == "Shown"
+        or isinstance(node, ast.Attribute | ast.alias)
+        and "_SEAL" in ast.unparse(node)
+    }
+    assert makers == {"recordings/guard.py"}
+    builders = [node for node in tree_of(ROOT / "recordings/pages.py").body if isinstance(node, ast.FunctionDef)]
+    taken = {
+        f"{builder.name}({argument.arg})"
+        for builder in builders
+        for argument in [*builder.args.args, *builder.args.kwonlyargs]
+        if not builder.name.startswith("_") and argument.annotation and "Recording" in ast.unparse(argument.annotation)
+    }
+    assert len(builders) > 8 and taken == set()
+
+
 def test_migrations_depend_downwards_only() -> None:
     own = set(APPS) - {"telehealth"}
     graph = MigrationLoader(None, ignore_no_migrations=True).graph

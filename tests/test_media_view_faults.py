@@ -2,10 +2,8 @@
 
 import asyncio
 import os
-from dataclasses import dataclass, field
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 
 from accounts.models import User
@@ -15,7 +13,7 @@ from recordings import policy, safe
 from recordings.models import Recording, Rendition
 from recordings.vault import SeekableReader
 from tests.cast import Cast
-from tests.replays import MIB, Viewer, lines_of, noise, path_of, put_replay
+from tests.replays import MIB, Stream, Viewer, lines_of, noise, path_of, put_replay
 
 LONG = noise(3 * MIB)
 SEGMENT = 256 * 1024
@@ -159,30 +157,10 @@ def test_a_reader_that_nobody_read_is_closed_with_its_answer(ada: Viewer, replay
     assert closed
 
 
-@dataclass
-class Stream:
-    """A replay that is being watched while something happens."""
-
-    client: AsyncClient
-    recording: Recording
-    sent: list[int] = field(default_factory=list)
-
-    async def watch(self, after_first_piece) -> int:
-        answer = await self.client.get(f"/recordings/{self.recording.pk}/media/")
-        assert answer.status_code == 200
-        async for piece in answer:
-            self.sent.append(len(piece))
-            if len(self.sent) == 1:
-                await sync_to_async(after_first_piece)()
-        return sum(self.sent)
-
-
 @pytest.fixture
 def stream(cast: Cast) -> Stream:
     put_replay(cast.ada.recording, noise(8 * MIB))
-    client = AsyncClient()
-    client.force_login(cast.ada.patient.user)
-    return Stream(client, cast.ada.recording)
+    return Stream.of(cast.ada.patient.user, cast.ada.recording)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,7 +19,16 @@ from audit import alerts, ledger, triggers
 from audit.models import Action, Alert, AlertKind, Checkpoint, Entry
 from consultations.models import Call, CallEvent, Consultation, Participant, RecordingConsent
 from patients.models import CareRelationship, Patient, PatientKey
-from recordings.models import Chunk, PlaybackSession, ProcessingJob, RecorderLease, Recording, Rendition, Segment
+from recordings.models import (
+    Chunk,
+    PlaybackSession,
+    PlaybackSuspension,
+    ProcessingJob,
+    RecorderLease,
+    Recording,
+    Rendition,
+    Segment,
+)
 from tests.cast import FIFTEEN, HALF_A_MINUTE_MS, Cast, Pieces, World, make_ended_call, make_pieces
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -28,6 +37,7 @@ OWNERLESS = {
     "Consultation": "the root of the chain: it has no parent",
     "CareRelationship": "the relationship itself",
     "PatientKey": "hangs on the patient directly",
+    "PlaybackSuspension": "refers to one thing that is paused and has no parent; tests/test_suspensions.py",
 }
 
 
@@ -533,6 +543,19 @@ def strange_alert(**facts: Any) -> Callable[[Sides], None]:
     return violation
 
 
+def strange_suspension(of: str, *, times: int = 1, **facts: Any) -> Callable[[Sides], None]:
+    """Insert open suspensions of this, with whatever these facts change."""
+
+    def violation(sides: Sides) -> None:
+        world = sides.ada["Recording"]
+        ids = {"recording": world.pk, "patient": world.patient_id, "clinician": world.clinician_id}
+        standing = PlaybackSuspension(scope=of, reason="A check.", **{f"{s}_id": ids[s] for s in ids if s == of})
+        for _ in range(times):
+            insert(PlaybackSuspension, row_of(standing) | {"id": uuid.uuid4()} | facts)
+
+    return violation
+
+
 def nameless_number(sides: Sides) -> None:
     change(patient_of(sides), nhs_number="")
 
@@ -569,6 +592,13 @@ VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "chunk_ends_after_it_begins": violate(Chunk, from_ms=HALF_A_MINUTE_MS),
     "one_rendition_per_kind_and_version": twice(Rendition),
     "one_live_job_per_recording": twice(ProcessingJob),
+    "suspension_refers_to_its_scope": strange_suspension("patient", scope="everything"),
+    "suspension_is_closed_by_somebody_with_a_note": strange_suspension("patient", closed_at=RETIRED["retired_at"]),
+    "suspension_has_a_reason": strange_suspension("patient", reason=""),
+    "one_open_suspension_of_recording": strange_suspension("recording", times=2),
+    "one_open_suspension_of_patient": strange_suspension("patient", times=2),
+    "one_open_suspension_of_clinician": strange_suspension("clinician", times=2),
+    "one_open_suspension_of_everything": strange_suspension("everything", times=2),
 }
 OWN_APPS = ("audit", "accounts", "patients", "consultations", "recordings")
 CONSTRAINTS = {
@@ -617,10 +647,12 @@ def test_a_word_outside_its_vocabulary_is_refused_by_the_database(
         violation = strange_entry(**{column: "dancing"})
     elif model is Alert:
         violation = strange_alert(**{column: "dancing"})
+    elif model is PlaybackSuspension:
+        violation = strange_suspension("everything", **{column: "dancing"})
     elif model in (CallEvent, RecordingConsent, Participant, Call):
         violation = twice(model, **{column: "dancing"})  # their standing words cannot be changed anyway
     else:
         violation = violate(model, **{column: "dancing"})
-    # A call that is neither live nor ended breaks a second rule, and the database may name that one.
-    with refused(r"\w+_is_known|ended_call_has_ended_at", IntegrityError):
+    # A call that is neither live nor ended breaks a second rule, and the database may name that one; so may a pause.
+    with refused(r"\w+_is_known|ended_call_has_ended_at|suspension_refers_to_its_scope", IntegrityError):
         violation(sides)
