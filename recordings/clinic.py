@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -46,6 +47,9 @@ class OwnReplaysAdmin(OwnRowsAdmin):
         return ShownList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Recording | None:
+        if request.method not in ("GET", "HEAD"):
+            # Django would take a change in a transaction, and its end would undo what the guard has to say.
+            raise PermissionDenied
         recording: Recording | None = super().get_object(request, object_id, from_field)
         if recording is None:
             return None

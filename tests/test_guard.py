@@ -113,6 +113,18 @@ def test_a_panel_that_a_page_is_already_being_written_with_ends_the_whole_page(
     assert Alert.objects.count() == len(open_ones()) == 1
 
 
+def test_nothing_is_asked_about_a_row_that_somebody_tries_to_change(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be asked in a transaction, whose end would take the alert with it."""
+    plant(monkeypatch, cast, only="clinic row")
+    client = Viewer(cast.ada.clinician.user).client
+    for verb in ("change", "delete"):
+        answer = client.post(f"/clinic/recordings/recording/{cast.ben.recording.pk}/{verb}/", {"post": "yes"})
+        assert answer.status_code == 403
+        assert cast.ben.patient.name not in answer.content.decode()
+
+
 def test_everybody_elses_pages_are_as_before(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as broken:
         plant(broken, cast, only="list")
