@@ -20,6 +20,7 @@ from recordings import guard, pages, suspensions
 from recordings.admin import ProcessingJobAdmin, RecordingAdmin
 from recordings.models import PlaybackSuspension, Recording
 from tests.cast import Cast, make_world
+from tests.figures import record
 from tests.leaks import DOORS, Door, confuse, forget_the_guard, how_soon, plant, told_of
 from tests.replays import Viewer
 
@@ -295,9 +296,12 @@ def test_a_staff_page_that_asks_for_more_than_facts_is_not_built(
             assert cast.ada.patient.name not in answer.content.decode()
 
 
+@pytest.mark.isolation
 def test_how_soon_a_leak_is_noticed(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, cast, only="list")
     client = Viewer(cast.ada.patient.user).client
-    noticed = how_soon(monkeypatch, lambda: client.get("/recordings/"))
-    print(f"\nforeign row → alert {1000 * noticed.alert_s:.0f} ms, breaker open {1000 * noticed.breaker_s:.0f} ms")
-    assert 0 < noticed.alert_s < noticed.breaker_s
+    found = [how_soon(monkeypatch, lambda: client.get("/recordings/")) for _ in range(50)]
+    slowest = max(one.alert_s for one in found), max(one.breaker_s for one in found)
+    record("a foreign row raises the alert, slowest of 50", f"{1000 * slowest[0]:.0f} ms", "5 s")
+    record("a foreign row finds the breaker open, slowest of 50", f"{1000 * slowest[1]:.0f} ms", "10 s")
+    assert all(0 < one.alert_s < one.breaker_s for one in found)
