@@ -43,11 +43,11 @@ class SafeHeadersMiddleware:
         return add_safe_headers(await self.get_response(request))  # type: ignore[misc]
 
 
-# What stops an answer → the page that says so, its status, and after how many seconds to try again.
+# What stops an answer → the page that says so, its status, and after how many seconds to try again if it does not say.
 RESTING: dict[type[Exception], tuple[str, int, int]] = {
     LedgerUnavailable: ("503.html", 503, 10),
     Paused: ("recordings/paused.html", 503, 60),
-    TooManyRefusals: ("429.html", 429, TooManyRefusals.retry_after_s),
+    TooManyRefusals: ("429.html", 429, 60),
 }
 
 
@@ -71,6 +71,6 @@ class FailClosedMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         for kind, (template, status, retry_after_s) in RESTING.items():
             if isinstance(exception, kind):
-                headers = {"Retry-After": str(retry_after_s)}
+                headers = {"Retry-After": str(getattr(exception, "retry_after_s", retry_after_s))}
                 return HttpResponse(render_to_string(template, request=request), status=status, headers=headers)
         return None
