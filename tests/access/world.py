@@ -1,0 +1,210 @@
+"""The people of the matrix, each with a marked life of their own, and everything they could ask for."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.db.models import Model
+from django.http.cookie import SimpleCookie
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import STAFF, User
+from audit import ledger, triggers
+from audit.models import Action, Entry
+from consultations import policy as consultation_policy
+from consultations.models import CallEvent, Consultation, Participant, RecordingConsent
+from patients.models import CareRelationship, Clinician, Patient, PatientKey
+from patients.services import end_care
+from recordings import policy
+from recordings.capture import tokens
+from recordings.models import (
+    Chunk,
+    PlaybackSession,
+    ProcessingJob,
+    RecorderLease,
+    Recording,
+    Rendition,
+    Segment,
+)
+from tests.access.markers import Markers, mark
+from tests.cast import PASSWORD, Pieces, World, make_pieces, make_user, make_world
+
+LIVES = ("ada", "ben", "rev", "care", "left", "off", "late", "out", "pass")
+# actor → (whose life, which part of it)
+PARTS = {
+    "patient": ("ada", "patient"), "clinician": ("ada", "clinician"), "colleague": ("ada", "colleague"),
+    "neighbour": ("ben", "patient"), "other-clinician": ("ben", "clinician"), "revoked": ("rev", "clinician"),
+    "ended-care": ("care", "clinician"), "left": ("left", "clinician"), "deactivated": ("off", "patient"),
+    "expired": ("late", "patient"), "signed-out": ("out", "patient"), "password-changed": ("pass", "patient"),
+}  # fmt: skip
+NOT_IN_IT = frozenset({"colleague"})
+NEVER = uuid.UUID("00000000-0000-4000-8000-0000000000ff")
+# A line of the ledger is never deleted: the two relations ask for two numbers that nobody has used.
+ENTRIES = {"deleted": "900001", "never": "900002"}
+
+
+@dataclass(frozen=True)
+class Life:
+    """One patient's side: the rows of tests/cast.py, and everything below the call."""
+
+    world: World
+    pieces: Pieces
+    entry: Entry
+    token: str
+
+    def ids(self) -> dict[str, str]:
+        """Return what an address may name, by the words of doors.toml."""
+        world, pieces = self.world, self.pieces
+        care = CareRelationship.objects.get(patient=world.patient, clinician=world.clinician)
+        rows: dict[str, Model] = {
+            "consultation": world.held, "planned": world.planned, "recording": world.recording,
+            "segment": pieces.segment, "lease": pieces.lease, "job": pieces.job, "patient": world.patient,
+            "clinician": world.clinician, "care": care, "user": world.patient.user, "entry": self.entry,
+        }  # fmt: skip
+        return {kind: str(row.pk) for kind, row in rows.items()}
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody before a door: their cookies, their upload token, whose life is theirs and what they may be shown."""
+
+    name: str
+    user: User | None
+    cookies: SimpleCookie
+    life: str = ""
+    token: str = ""
+    is_staff: bool = False
+
+
+@dataclass
+class Matrix:
+    lives: dict[str, Life] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    ids: dict[str, dict[str, str]] = field(default_factory=dict)
+    markers: Markers = field(default_factory=Markers)
+
+    def target(self, person: Person, of: str, relation: str) -> str | None:
+        """Return the id asked for, None where this person has nothing of their own."""
+        if relation == "own":
+            return self.ids[person.life][of] if person.life else None
+        if relation == "other":
+            return self.ids["ada" if person.life != "ada" else "ben"][of]
+        if of == "entry":
+            return ENTRIES[relation]
+        return self.ids["gone"][of] if relation == "deleted" else str(NEVER)
+
+
+def make_matrix() -> Matrix:
+    matrix = Matrix()
+    for key in LIVES:
+        matrix.lives[key] = _life(key)
+    gone = _life("gone")
+    matrix.ids = {key: life.ids() for key, life in matrix.lives.items()} | {"gone": gone.ids()}
+    for key, life in matrix.lives.items():
+        _mark(matrix.markers, key, life)
+    _people(matrix)
+    _happens(matrix)
+    _delete(gone)
+    return matrix
+
+
+def _life(key: str) -> Life:
+    """Make a life whose every text is marked with its name, so that a stray one is found wherever it turns up."""
+    names = (f"{mark(key, 'name')} Lovell", f"{mark(key, 'clinician')} Osei", f"{mark(key, 'colleague')} Lind")
+    world = make_world(*names, now=timezone.now())
+    Consultation.objects.filter(patient=world.patient).update(reason=f"{mark(key, 'reason')} came back")
+    number = f"9{(LIVES + ('gone',)).index(key):03d}000000"
+    Patient.objects.filter(pk=world.patient.pk).update(nhs_number=number, communication_needs=mark(key, "needs"))
+    for row in (world.patient, world.held, world.planned):
+        row.refresh_from_db()
+    pieces = make_pieces(world)
+    line = ledger.Line(Action.LISTED, "recording", world.recording.pk, world.patient.pk)
+    ledger.append(ledger.Actor(world.clinician.user.pk), line)
+    token = tokens.issue(pieces.segment, now=timezone.now())
+    return Life(world, pieces, Entry.objects.latest("seq"), token)
+
+
+def _mark(markers: Markers, key: str, life: Life) -> None:
+    world, pieces = life.world, life.pieces
+    markers.add_words(key, [world.patient.nhs_number or ""], "register")
+    markers.add_words(key, [world.canary.decode().split()[-1]], "content")
+    people = [world.patient, world.patient.user, world.clinician, world.clinician.user]
+    facts = [world.held, world.planned, world.recording, pieces.job]
+    content = [world.call, world.replay, pieces.segment, pieces.chunk, pieces.lease, pieces.consent, pieces.viewing]
+    markers.add_ids(key, [row.pk for row in people if row], "register")
+    markers.add_ids(key, [row.pk for row in facts], "facts")
+    markers.add_ids(key, [row.pk for row in content if isinstance(row.pk, uuid.UUID)], "content")
+    places = Participant.objects.filter(patient=world.patient)
+    markers.add_ids(key, [world.patient.vault_id, *places.values_list("pk", flat=True)], "content")
+
+
+def _session_of(user: User) -> SimpleCookie:
+    client = Client()
+    client.force_login(user)
+    return client.cookies
+
+
+def _people(matrix: Matrix) -> None:
+    matrix.people["anonymous"] = Person("anonymous", None, SimpleCookie())
+    for name, (key, part) in PARTS.items():
+        life = matrix.lives[key]
+        user = getattr(life.world, part).user
+        token = life.token if part == "clinician" else ""
+        matrix.people[name] = Person(name, user, _session_of(user), "" if name in NOT_IN_IT else key, token)
+    staff = make_user("Robin Vale", is_staff=True)
+    staff.groups.add(Group.objects.get_or_create(name=STAFF)[0])
+    administrator = User.objects.create_superuser("admin@cast.test", PASSWORD, name="Ari Admin")
+    for name, user in (("staff", staff), ("administrator", administrator)):
+        matrix.people[name] = Person(name, user, _session_of(user), is_staff=True)
+
+
+def _happens(matrix: Matrix) -> None:
+    """Let happen what makes some of them who they are; their sessions are older than that."""
+    revoked = matrix.lives["rev"].world
+    for place in Participant.objects.filter(user=revoked.clinician.user):
+        consultation_policy.revoke_place(place)
+    policy.revoke_playback(revoked.recording, revoked.clinician.user)
+    cared = matrix.lives["care"].world
+    end_care(CareRelationship.objects.get(patient=cared.patient, clinician=cared.clinician), now=timezone.now())
+    Clinician.objects.filter(pk=matrix.lives["left"].world.clinician.pk).update(is_active=False)
+    User.objects.filter(pk=matrix.lives["off"].world.patient.user_id).update(is_active=False)
+    _sessions(matrix, "expired").update(expire_date=timezone.now() - timedelta(minutes=1))
+    _sessions(matrix, "signed-out").delete()
+    user = matrix.lives["pass"].world.patient.user
+    assert user is not None
+    user.set_password("another long sentence")
+    user.save(update_fields=["password"])
+
+
+def _sessions(matrix: Matrix, name: str) -> Any:
+    key = matrix.people[name].cookies[settings.SESSION_COOKIE_NAME].value
+    return Session.objects.filter(session_key=key)
+
+
+def _delete(life: Life) -> None:
+    """Delete a whole life. Nothing in the product can; what its addresses answer then is asked all the same."""
+    patient = life.world.patient
+    people = [patient.user, life.world.clinician.user, life.world.colleague.user]
+    below = (Chunk, Segment, PlaybackSession, ProcessingJob, Rendition, RecorderLease, Recording)
+    above = (CallEvent, RecordingConsent, Participant)
+    with triggers.lifted(connection):
+        for model in (*below, *above):
+            model.objects.filter(patient=patient).delete()
+        life.world.call.delete()
+        for model in (Consultation, CareRelationship, PatientKey):
+            model.objects.filter(patient=patient).delete()
+        patient.delete()
+        for clinician in (life.world.clinician, life.world.colleague):
+            clinician.delete()
+        User.objects.filter(pk__in=[user.pk for user in people if user]).delete()
+
+
+def content_type_of(model: type[Model]) -> str:
+    return str(ContentType.objects.get_for_model(model).pk)
