@@ -1,0 +1,27 @@
+"""What a list of an admin site can be told to do with its rows: asked for by everybody, it happens to nobody."""
+
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.access.knocking import LEFT_BY_A_REFUSAL, Asked, Browser, knock
+from tests.access.table import table
+from tests.access.world import Matrix
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("actor", table().actors)
+def test_actions_on_chosen_rows_do_what_the_table_says(actor: str, matrix: Matrix, briskly) -> None:
+    person, wrong = matrix.people[actor], []
+    for line, rule in table().actions.items():
+        page, name = line.split(" ")
+        row = matrix.ids["ada"][table().doors[f"{page}<object_id>/change/"].of]
+        for more in ({}, {"post": "yes"}, {"select_across": "1", "post": "yes"}):
+            body = urlencode({"action": name, "_selected_action": row, "index": "0", **more}).encode()
+            answer = knock(Browser(person.cookies), Asked("POST", page, body, FORM))
+            expected = table().outcome(rule, actor, "all")
+            if answer.outcome() != expected or answer.wrote - LEFT_BY_A_REFUSAL:
+                wrong.append(f"{name} at {page} as {actor}: {answer.outcome()}, wrote {sorted(answer.wrote)}")
+    assert not wrong, "\n".join(wrong)

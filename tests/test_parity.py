@@ -1,0 +1,216 @@
+"""In the list ⇔ the policy says so ⇔ the page opens ⇔ the bytes come ⇔ the clinic has the row ⇔ the socket stays open.
+
+People, recordings, states and grants are thrown by seeded dice; what must come out is worked out here from plain notes,
+without asking the policy. tests/test_policy.py holds the rules one by one.
+"""
+
+import logging
+import random
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.utils import timezone
+from guardian.shortcuts import assign_perm
+
+from accounts.models import STAFF, User
+from accounts.sites import clinic_site
+from consultations import policy as consultation_policy
+from consultations import views as consultation_views
+from consultations.models import Consultation, Participant
+from consultations.services import book
+from patients.models import CareRelationship, Clinician, Patient
+from patients.services import end_care
+from recordings import policy
+from recordings import views as recording_views
+from recordings.models import Recording
+from tests.cast import FIFTEEN, make_clinician, make_ended_call, make_patient, make_ready_recording, make_user
+from tests.lines import House, opened_house
+from tests.replays import Viewer
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+SEEDS = (7, 2020)
+IN_ADDRESS = r"/%s/([0-9a-f]{8}-[0-9a-f-]{27})/"
+MAY_BE_SEEN = frozenset({"ready", "partial"})
+Ids = set[uuid.UUID]
+
+
+@dataclass
+class Town:
+    """`sees` and `plays` are the notes: user → what they may see or play, as it was thrown."""
+
+    dice: random.Random
+    patients: list[Patient] = field(default_factory=list)
+    clinicians: list[Clinician] = field(default_factory=list)
+    held: dict[uuid.UUID, Consultation] = field(default_factory=dict)
+    recordings: dict[uuid.UUID, Recording] = field(default_factory=dict)
+    sees: dict[uuid.UUID, Ids] = field(default_factory=dict)
+    plays: dict[uuid.UUID, Ids] = field(default_factory=dict)
+
+    def people(self) -> list[User]:
+        return [person.user for person in (*self.patients, *self.clinicians) if person.user]
+
+
+def settle(dice: random.Random, people: int, recordings: int) -> Town:
+    town = Town(dice)
+    town.patients = [make_patient(f"P {uuid.uuid4().hex}") for _ in range(people // 2)]
+    town.clinicians = [make_clinician(f"C {uuid.uuid4().hex}") for _ in range(people - people // 2)]
+    town.sees, town.plays = ({user.pk: set() for user in town.people()} for _ in range(2))
+    for number in range(recordings):
+        hold(town, timezone.now() - timedelta(hours=number + 2))
+    return town
+
+
+def hold(town: Town, at) -> None:
+    """Hold one consultation, and let things happen to what came of it."""
+    dice, patient, clinician = town.dice, town.dice.choice(town.patients), town.dice.choice(town.clinicians)
+    held = book(patient, clinician, starts_at=at, ends_at=at + FIFTEEN, reason="Visit", now=at)
+    recording, _ = make_ready_recording(make_ended_call(held), uuid.uuid4().bytes * 8)
+    town.held[held.pk], town.recordings[recording.pk] = held, recording
+    status = dice.choice([*MAY_BE_SEEN] * 4 + Recording.Status.values)
+    Recording.objects.filter(pk=recording.pk).update(status=status)
+    for user in (patient.user, clinician.user):
+        assert user is not None
+        if dice.random() < 0.15:
+            consultation_policy.revoke_place(Participant.objects.get(consultation=held, user=user))
+        else:
+            town.sees[user.pk].add(held.pk)
+        if dice.random() < 0.15:
+            policy.revoke_playback(recording, user)
+        elif status in MAY_BE_SEEN:
+            town.plays[user.pk].add(recording.pk)
+    if dice.random() < 0.3:  # a grant that nothing justifies
+        stray = dice.choice([user for user in town.people() if user not in (patient.user, clinician.user)])
+        assign_perm(f"recordings.{policy.PLAY}", stray, recording)
+        assign_perm(f"consultations.{consultation_policy.VIEW}", stray, held)
+        assign_perm(f"consultations.{consultation_policy.JOIN}", stray, held)
+
+
+def upset(town: Town) -> None:
+    """Let care end, clinicians leave and accounts be switched off; take it from the notes."""
+    for care in CareRelationship.objects.filter(until=None).order_by("since", "pk"):
+        if town.dice.random() < 0.2:
+            end_care(care, now=timezone.now())
+    gone = town.dice.sample(town.clinicians, max(1, len(town.clinicians) // 8))
+    Clinician.objects.filter(pk__in=[clinician.pk for clinician in gone]).update(is_active=False)
+    off = town.dice.sample(town.people(), max(1, len(town.people()) // 10))
+    User.objects.filter(pk__in=[user.pk for user in off]).update(is_active=False)
+    for user in (*off, *(clinician.user for clinician in gone)):
+        town.sees[user.pk], town.plays[user.pk] = set(), set()
+
+
+def named(client: Client, address: str, kind: str) -> Ids:
+    page = client.get(address)
+    return {uuid.UUID(found) for found in re.findall(IN_ADDRESS % kind, page.content.decode())}
+
+
+def surfaces(town: Town, user: User, viewer: Viewer, asked: Ids) -> dict[str, Ids]:
+    """Return what each way of looking gives this person; `asked` are those tried one by one."""
+    client = viewer.client
+    clinic = named(client, "/clinic/recordings/recording/", "clinic/recordings/recording")
+    return {
+        "list": named(client, "/recordings/", "recordings"),
+        "policy": set(policy.playable_by(user).values_list("pk", flat=True)),
+        "decision": {pk for pk in town.recordings if policy.decide(user, pk).recording is not None},
+        "page": {pk for pk in asked if client.get(f"/recordings/{pk}/").status_code == 200},
+        "media": {pk for pk in asked if viewer.get(pk, Range="bytes=0-3").status_code == 206},
+        "clinic": clinic if works_here(user) else {pk for pk in town.plays[user.pk] if not clinic},
+        "row": {pk for pk in asked if client.get(f"/clinic/recordings/recording/{pk}/change/").status_code == 200}
+        if works_here(user)
+        else town.plays[user.pk],
+    }
+
+
+def works_here(user: User) -> bool:
+    return Clinician.objects.filter(user=user.pk, is_active=True, user__is_active=True).exists()
+
+
+def consultation_surfaces(town: Town, user: User, client: Client, asked: Ids) -> dict[str, Ids]:
+    return {
+        "list": named(client, "/consultations/", "consultations"),
+        "policy": set(consultation_policy.visible_to(user).values_list("pk", flat=True)),
+        "place": {pk for pk in town.held if consultation_policy.place_in(user, pk) is not None},
+        "page": {pk for pk in asked if client.get(f"/consultations/{pk}/").status_code == 200},
+        "status": {pk for pk in asked if client.get(f"/recordings/of/{pk}/status/").status_code == 200},
+    }
+
+
+def stays_open(house: House, user: User, client: Client, consultation: uuid.UUID) -> bool:
+    """Say whether the socket lets this person say hello; these consultations are over, which it then says."""
+    line = house.portal.line(user, consultation, client=client)
+    line.say("hello", tab="t")
+    code = line.hears_until_closed()
+    assert code in (4401, 4404, 4410), code
+    return code == 4410
+
+
+def disagreements(town: Town, house: House, *, others: int, sockets: int) -> list[str]:
+    """Return whoever gets something else than the notes say. `others`: how many are asked one by one beside theirs."""
+    viewers = {user.pk: Viewer(user) for user in town.people()}  # their sessions are older than what happens next
+    upset(town)
+    wrong = []
+    for user in town.people():
+        viewer, plays, sees = viewers[user.pk], town.plays[user.pk], town.sees[user.pk]
+        asked = plays | set(town.dice.sample(sorted(town.recordings), min(others, len(town.recordings))))
+        seen = sees | set(town.dice.sample(sorted(town.held), min(others, len(town.held))))
+        ways = [(surfaces(town, user, viewer, asked), plays)]
+        ways.append((consultation_surfaces(town, user, viewer.client, seen), sees))
+        wrong += [
+            f"{user.name}: {way} differs in {sorted(given ^ expected)}"
+            for given_by, expected in ways
+            for way, given in given_by.items()
+            if given != expected
+        ]
+        for pk in town.dice.sample(sorted(seen), min(sockets, len(seen))):
+            if stays_open(house, user, viewer.client, pk) != (pk in sees):
+                wrong.append(f"{user.name}: the socket of {pk} differs")
+    return wrong
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Thousands of refusals are no news."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def long_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    for views in (recording_views, consultation_views):
+        monkeypatch.setattr(views, "PER_PAGE", 1000)
+    monkeypatch.setattr(clinic_site._registry[Recording], "list_per_page", 1000)
+
+
+@pytest.mark.parametrize("seed", SEEDS[:1])
+def test_every_surface_gives_everybody_the_same(seed: int, long_lists) -> None:
+    print(f"seed {seed}")
+    with opened_house() as house:
+        town = settle(random.Random(seed), people=20, recordings=60)
+        assert disagreements(town, house, others=12, sockets=5) == []
+        assert sum(map(len, town.plays.values())) > 30, "the dice left too little to compare"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_surface_gives_two_hundred_people_the_same(seed: int, long_lists) -> None:
+    print(f"seed {seed}")
+    with opened_house() as house:
+        assert disagreements(settle(random.Random(seed), people=200, recordings=600), house, others=20, sockets=4) == []
+
+
+def test_staff_see_the_row_of_every_recording_and_play_none(long_lists) -> None:
+    town = settle(random.Random(1), people=4, recordings=4)
+    staff = make_user("Robin Vale", is_staff=True)
+    staff.groups.add(Group.objects.get_or_create(name=STAFF)[0])
+    viewer = Viewer(staff)
+    assert not policy.playable_by(staff).exists()
+    for pk in town.recordings:
+        assert viewer.client.get(f"/admin/recordings/recording/{pk}/change/").status_code == 200
+        assert viewer.get(pk).status_code == viewer.client.get(f"/recordings/{pk}/").status_code == 404
+    assert named(viewer.client, "/recordings/", "recordings") == set()
