@@ -7,8 +7,10 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import FieldError
 from django.core.management import call_command
+from django.db import connection
 from django.db.models import QuerySet
 from django.http import Http404
+from django.test.utils import CaptureQueriesContext
 from guardian.shortcuts import assign_perm, remove_perm
 
 from accounts.models import ADMINISTRATORS, User
@@ -220,6 +222,15 @@ def test_what_is_not_ready_is_not_played_even_with_both_keys(actor: str, status:
 def test_an_id_that_never_existed_is_unknown(cast: Cast) -> None:
     decision = recordings.decide(cast.ada.patient.user, cast.ada.patient.pk)
     assert dataclasses.astuple(decision) == (None, "unknown", None)
+
+
+def test_deciding_about_what_never_existed_asks_as_much_as_about_what_is_somebody_elses(cast: Cast) -> None:
+    asked = []
+    for target in (cast.ada.patient.pk, cast.ada.recording.pk):
+        with CaptureQueriesContext(connection) as queries:
+            recordings.decide(cast.ben.patient.user, target)
+        asked.append(len(queries))
+    assert asked[0] == asked[1]
 
 
 def test_unknown_and_forbidden_look_alike_outside_and_differ_in_the_ledger(cast: Cast) -> None:
