@@ -20,12 +20,14 @@ FOUND = {
 
 @pytest.mark.parametrize("kind", FOUND)
 def test_every_door_has_a_row_and_every_row_a_door(kind: str) -> None:
-    assert not registry.differences(kind, FOUND[kind](), set(getattr(table(), kind)))
+    said = registry.differences(kind, FOUND[kind](), set(getattr(table(), kind)))
+    assert not said, "\n".join(said)
 
 
 @pytest.mark.django_db
 def test_every_socket_has_a_row_and_every_row_a_socket() -> None:
-    assert not registry.differences("sockets", registry.sockets(), set(table().sockets))
+    said = registry.differences("sockets", registry.sockets(), set(table().sockets))
+    assert not said, "\n".join(said)
 
 
 def view(request: HttpRequest) -> HttpResponse:
