@@ -20,14 +20,14 @@ from guardian.shortcuts import assign_perm
 
 from accounts.models import STAFF, User
 from accounts.sites import clinic_site
+from audit import refusals
 from consultations import policy as consultation_policy
 from consultations import views as consultation_views
 from consultations.models import Consultation, Participant
 from consultations.services import book
 from patients.models import CareRelationship, Clinician, Patient
 from patients.services import end_care
-from recordings import policy
-from recordings import views as recording_views
+from recordings import playback, policy
 from recordings.models import Recording
 from tests.cast import FIFTEEN, make_clinician, make_ended_call, make_patient, make_ready_recording, make_user
 from tests.lines import House, opened_house
@@ -182,8 +182,9 @@ def quiet() -> Iterator[None]:
 
 @pytest.fixture
 def long_lists(monkeypatch: pytest.MonkeyPatch) -> None:
-    for views in (recording_views, consultation_views):
-        monkeypatch.setattr(views, "PER_PAGE", 1000)
+    for module in (playback, consultation_views):
+        monkeypatch.setattr(module, "PER_PAGE", 1000)
+    monkeypatch.setattr(refusals, "MOST", 1_000_000)  # everybody asks for everything here, within a minute
     monkeypatch.setattr(clinic_site._registry[Recording], "list_per_page", 1000)
 
 

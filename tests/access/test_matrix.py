@@ -48,7 +48,9 @@ def judged(matrix: Matrix, person: Person, *, all_of_them: bool) -> tuple[list[s
         if came != expected:
             wrong.append(f"{where} {came}, and rule {door.rules[method]} says {expected}")
         wrong += [f"{where} shows the {stray}" for stray in strays(matrix, person, asked, answer)]
-        if came not in GIVES and (rest := answer.wrote - LEFT_BY_A_REFUSAL):
+        # A valid credential used for something else is told to the staff.
+        may_leave = LEFT_BY_A_REFUSAL | ({"audit_alert"} if came == "refused" else set())
+        if came not in GIVES and (rest := answer.wrote - may_leave):
             wrong.append(f"{where} {came}, and wrote into {', '.join(sorted(rest))}")
         if came not in {"shown", "done"} and door.of not in COUNTED:
             never.setdefault((door.name, method), {})[f"{came} {relation}"] = answer.without(target or "-")

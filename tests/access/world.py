@@ -16,17 +16,18 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import STAFF, User
-from audit import ledger, triggers
-from audit.models import Action, Entry
+from audit import alerts, ledger, triggers
+from audit.models import Action, Alert, AlertKind, Entry
 from consultations import policy as consultation_policy
 from consultations.models import CallEvent, Consultation, Participant, RecordingConsent
 from patients.models import CareRelationship, Clinician, Patient, PatientKey
 from patients.services import end_care
-from recordings import policy
+from recordings import policy, suspensions
 from recordings.capture import tokens
 from recordings.models import (
     Chunk,
     PlaybackSession,
+    PlaybackSuspension,
     ProcessingJob,
     RecorderLease,
     Recording,
@@ -57,6 +58,8 @@ class Life:
     world: World
     pieces: Pieces
     entry: Entry
+    alert: Alert
+    suspension: PlaybackSuspension
     token: str
 
     def ids(self) -> dict[str, str]:
@@ -67,6 +70,7 @@ class Life:
             "consultation": world.held, "planned": world.planned, "recording": world.recording,
             "segment": pieces.segment, "lease": pieces.lease, "job": pieces.job, "patient": world.patient,
             "clinician": world.clinician, "care": care, "user": world.patient.user, "entry": self.entry,
+            "alert": self.alert, "suspension": self.suspension,
         }  # fmt: skip
         return {kind: str(row.pk) for kind, row in rows.items()}
 
@@ -125,10 +129,18 @@ def _life(key: str) -> Life:
     for row in (world.patient, world.held, world.planned):
         row.refresh_from_db()
     pieces = make_pieces(world)
-    line = ledger.Line(Action.LISTED, "recording", world.recording.pk, world.patient.pk)
-    ledger.append(ledger.Actor(world.clinician.user.pk), line)
-    token = tokens.issue(pieces.segment, now=timezone.now())
-    return Life(world, pieces, Entry.objects.latest("seq"), token)
+    recording, actor, now = world.recording, ledger.Actor(world.clinician.user.pk), timezone.now()
+    line = ledger.Line(Action.LISTED, "recording", recording.pk, world.patient.pk)
+    ledger.append(actor, line)
+    entry = Entry.objects.latest("seq")
+    alerts.raise_alert(AlertKind.TWO_KEYS, actor=actor, now=now, object_type="recording", object_id=recording.pk)
+    alert = Alert.objects.get(object_id=recording.pk)
+    # A pause that is over: an open one would be in everybody's way.
+    suspension = suspensions.suspend(
+        suspensions.Scope.RECORDING, recording.pk, reason="Looked at", actor=actor, now=now
+    )
+    suspensions.resume(suspension, note="All is well", actor=actor, now=now)
+    return Life(world, pieces, entry, alert, suspension, tokens.issue(pieces.segment, now=now))
 
 
 def _mark(markers: Markers, key: str, life: Life) -> None:
@@ -136,7 +148,7 @@ def _mark(markers: Markers, key: str, life: Life) -> None:
     markers.add_words(key, [world.patient.nhs_number or ""], "register")
     markers.add_words(key, [world.canary.decode().split()[-1]], "content")
     people = [world.patient, world.patient.user, world.clinician, world.clinician.user]
-    facts = [world.held, world.planned, world.recording, pieces.job]
+    facts = [world.held, world.planned, world.recording, pieces.job, life.alert, life.suspension]
     content = [world.call, world.replay, pieces.segment, pieces.chunk, pieces.lease, pieces.consent, pieces.viewing]
     markers.add_ids(key, [row.pk for row in people if row], "register")
     markers.add_ids(key, [row.pk for row in facts], "facts")
@@ -195,6 +207,8 @@ def _delete(life: Life) -> None:
     below = (Chunk, Segment, PlaybackSession, ProcessingJob, Rendition, RecorderLease, Recording)
     above = (CallEvent, RecordingConsent, Participant)
     with triggers.lifted(connection):
+        life.suspension.delete()
+        life.alert.delete()
         for model in (*below, *above):
             model.objects.filter(patient=patient).delete()
         life.world.call.delete()
