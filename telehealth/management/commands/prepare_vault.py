@@ -1,4 +1,4 @@
-"""Makes the master key file of a new installation; one that runs `manage.py portal` gets it by itself."""
+"""Makes what a new installation keeps recordings with; one that runs `manage.py portal` gets it by itself."""
 
 from typing import Any
 
@@ -10,12 +10,14 @@ from recordings.vault import VaultError
 
 
 class Command(BaseCommand):
-    help = "Make the master key that MASTER_KEY_URI names, once; never while a patient has a key."
+    help = "Make the master key file and the default storage, once; never while a patient has a key."
 
     def handle(self, *args: Any, **options: Any) -> None:
         safe.prepare_master_key()
+        safe.prepare_storage()
         try:
-            safe.vault()
+            safe.vault().check()
         except VaultError as error:
             raise CommandError(str(error)) from error
+        self.stdout.write(f"Recordings lie at {settings.STORAGE_URL}.")
         self.stdout.write(f"The master key is at {settings.MASTER_KEY_URI}. Keep a copy in another place.")
