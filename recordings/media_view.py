@@ -10,6 +10,7 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -56,13 +57,23 @@ async def media(request: HttpRequest, pk: UUID) -> HttpResponseBase:
         return _with_headers(HttpResponse(status=status), opened, tag, headers)
 
     def may_go_on() -> bool:
-        signed_in = user_of_session(request.session.session_key)
-        return signed_in is not None and signed_in.pk == user.pk and policy.decide(user, pk).recording is not None
+        try:
+            signed_in = user_of_session(request.session.session_key)
+            return signed_in is not None and signed_in.pk == user.pk and policy.decide(user, pk).recording is not None
+        finally:
+            _give_back_connection()
 
     body = await sync_to_async(_body)(opened, span, actor, may_go_on)
+    await sync_to_async(_give_back_connection)()
     if body is None:
         return HttpResponse(status=503, headers={"Retry-After": "5"})
     return _with_headers(StreamingHttpResponse(body, status=status), opened, tag, headers)
+
+
+def _give_back_connection() -> None:
+    """A slow viewer takes minutes; a connection to the database is lent for as long as one is needed only."""
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def _with_headers(response: R, opened: Opened, tag: str, headers: dict[str, str]) -> R:

@@ -4,6 +4,7 @@ import asyncio
 import os
 
 import pytest
+from django.db import connection
 from django.test import AsyncClient
 
 from accounts.models import User
@@ -185,6 +186,13 @@ def test_who_loses_the_right_in_the_middle_gets_no_more_than_two_mib(cast: Cast,
 @pytest.mark.django_db(transaction=True)
 def test_who_keeps_the_right_gets_all_of_it(stream: Stream) -> None:
     assert asyncio.run(stream.watch(lambda: None)) == 8 * MIB
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_viewer_holds_no_database_connection(stream: Stream) -> None:
+    held: list[object] = []
+    asyncio.run(stream.watch(lambda: held.append(connection.connection)))
+    assert held == [None]
 
 
 @pytest.mark.django_db(transaction=True)
