@@ -10,6 +10,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input
 PYTEST := $(PYTHON) -m pytest
+ON_ALL_CORES := --numprocesses logical --dist loadfile --quiet
 
 run: $(VENV)/requirements.txt
 	$(PYTHON) manage.py migrate --verbosity 0
@@ -31,10 +32,11 @@ check: $(VENV)/requirements-dev.txt
 	$(PYTHON) manage.py check --deploy --fail-level WARNING
 	$(PYTEST) -q tests/test_architecture.py
 
-# Scripts, then everything on SQLite, then what the database answers for on PostgreSQL.
+# Scripts; everything on SQLite; what the database answers for on PostgreSQL; browsers last, one story at a time.
 test: $(VENV)/requirements-dev.txt system-packages test-js
-	$(PYTEST) -m "not long"
-	$(PYTHON) -m tests.services postgres -- $(PYTEST) -m "database and not long"
+	$(PYTEST) $(ON_ALL_CORES) -m "not long and not browser"
+	$(PYTHON) -m tests.services postgres -- $(PYTEST) $(ON_ALL_CORES) -m "database and not long"
+	$(PYTEST) -m "browser and not long"
 
 test-long: test
 	$(PYTEST) -m long

@@ -52,6 +52,8 @@ from telehealth.celery import app as celery  # noqa: E402
 from tests.aws import Aws  # noqa: E402
 from tests.cast import Cast, make_cast  # noqa: E402
 
+# The processes that share the tests among them (pytest -n) begin here, too, each with a directory of its own.
+del os.environ["DJANGO_SETTINGS_MODULE"]
 BROWSER_STORIES = Path(__file__).parent / "browser"
 SETTINGS = {
     # Hashed names need `collectstatic`; the started portal of the browser tests has them.
@@ -99,7 +101,7 @@ def own_vault() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> None:
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """SQLite in a file, as in real life: threads wait for each other, WAL and the timeout apply."""
     for database in settings.DATABASES.values():
         if database["ENGINE"].endswith("sqlite3"):
