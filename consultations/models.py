@@ -57,7 +57,11 @@ class Consultation(models.Model):
 
     class Meta:
         default_permissions = ("add", "change", "view")
-        permissions = [("join_consultation", "Can join the call of this consultation")]
+        # SECURITY: not the admin site's `view_consultation`, which staff hold for all of them.
+        permissions = [
+            ("see_consultation", "Can see this consultation"),
+            ("join_consultation", "Can join the call of this consultation"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["id", "patient", "clinician"], name="consultation_passport"),
             models.UniqueConstraint(fields=["id", "patient"], name="consultation_patient_passport"),

@@ -2,14 +2,18 @@
 
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import Http404
 from guardian.shortcuts import assign_perm, remove_perm
 
 from accounts.models import User, Viewer
 from consultations.models import Consultation, ConsultationUserObjectPermission, Participant
 
-VIEW, JOIN = "view_consultation", "join_consultation"
+VIEW, JOIN = "see_consultation", "join_consultation"
+# The place of one of the two people whose consultation it is, held by the account that the profile belongs to.
+OWN_PLACE = Q(role=Participant.Role.PATIENT, patient__user=F("user")) | Q(
+    role=Participant.Role.CLINICIAN, consultation__clinician__user=F("user")
+)
 
 
 def granted_to(user: Viewer, codename: str) -> QuerySet[Consultation]:
@@ -64,11 +68,15 @@ def get_place_or_404(user: Viewer, consultation_id: UUID) -> Participant:
 
 
 def grant_place(participant: Participant) -> None:
-    """Let a participant see and join; called in the transaction that books them."""
-    assign_perm(f"consultations.{VIEW}", participant.user, participant.consultation)
-    assign_perm(f"consultations.{JOIN}", participant.user, participant.consultation)
+    """Let a participant see and join; called in the transaction that books them.
+
+    SECURITY: who and which consultation is read from the database, not from the instance at hand.
+    """
+    place = Participant.objects.select_related("user", "consultation").get(pk=participant.pk)
+    for codename in (VIEW, JOIN):
+        assign_perm(f"consultations.{codename}", place.user, place.consultation)
 
 
 def revoke_place(participant: Participant) -> None:
-    remove_perm(f"consultations.{VIEW}", participant.user, participant.consultation)
-    remove_perm(f"consultations.{JOIN}", participant.user, participant.consultation)
+    for codename in (VIEW, JOIN):
+        remove_perm(f"consultations.{codename}", participant.user, participant.consultation)

@@ -6,13 +6,14 @@ from guardian.shortcuts import assign_perm, remove_perm
 from accounts.models import User, Viewer
 from patients.models import CareRelationship, Patient, PatientUserObjectPermission
 
-VIEW = "patients.view_patient"
+SEE = "see_patient"
+VIEW = f"patients.{SEE}"
 
 
 def granted_to(user: Viewer) -> QuerySet[Patient]:
     """The first key: an explicit grant on this very patient."""
     grant = PatientUserObjectPermission.objects.filter(
-        content_object=OuterRef("pk"), user=user.pk, permission__codename="view_patient"
+        content_object=OuterRef("pk"), user=user.pk, permission__codename=SEE
     )
     return Patient.objects.filter(Exists(grant))
 

@@ -3,7 +3,7 @@
 from audit.triggers import Guard, immutable, never_deleted, passport
 
 RECORDING, SEGMENT, LEASE = "recordings_recording", "recordings_segment", "recordings_recorderlease"
-SUSPENSION = "recordings_playbacksuspension"
+SUSPENSION, REVOCATION = "recordings_playbacksuspension", "recordings_playbackrevocation"
 
 
 def _belongs_to(parent: str, column: str, table: str) -> tuple[Guard, Guard]:
@@ -40,4 +40,7 @@ GUARDS = (
         SUSPENSION, ["scope", "recording_id", "patient_id", "clinician_id", "reason", "opened_at", "opened_by_id"]
     ),
     never_deleted(SUSPENSION),
+    passport(REVOCATION, parent=RECORDING, parent_column="recording_id", owners=["patient_id"]),
+    immutable(REVOCATION, ["recording_id", "patient_id", "user_id", "why", "revoked_at", "revoked_by_id"]),
+    never_deleted(REVOCATION),
 )

@@ -16,6 +16,7 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from consultations.models import Call, Consultation, Mode, Participant
 from consultations.states import closed_vocabulary
 from patients.models import Clinician, Patient
+from recordings.rights import PlaybackRevocation as PlaybackRevocation
 
 
 @closed_vocabulary("status")
@@ -32,6 +33,8 @@ class Recording(models.Model):
         ERASED = "erased", _("erased")
 
     PLAYABLE = (Status.READY, Status.PARTIAL)
+    # No replay was ever published, so nobody can have been granted it.
+    UNPUBLISHED = (Status.CAPTURING, Status.SEALED, Status.PROCESSING, Status.FAILED)
     # Late chunks of a lost segment are welcome as long as a new replay can still be made of them.
     TAKES_CHUNKS = (Status.CAPTURING, Status.SEALED, Status.PROCESSING, Status.READY, Status.PARTIAL, Status.FAILED)
     _OUT = frozenset({Status.WITHDRAWN, Status.ERASED})

@@ -1,4 +1,4 @@
-"""Who may play a recording: two keys that know nothing of each other, plus state and consent.
+"""Who may play a recording: two keys that know nothing of each other, plus state, consent and what was taken away.
 
 `granted_to` reads guardian's grants, `basis_for` the relationships. Lists intersect them; `decide` asks both for one
 recording and compares, because a disagreement that nothing explains means that one of them is wrong. The only place of
@@ -13,8 +13,9 @@ from guardian.shortcuts import assign_perm, remove_perm
 
 from accounts.models import User, Viewer
 from consultations.models import Participant
+from consultations.policy import OWN_PLACE
 from recordings import suspensions
-from recordings.models import Recording, RecordingUserObjectPermission
+from recordings.models import PlaybackRevocation, Recording, RecordingUserObjectPermission
 
 PLAY = "play_recording"
 
@@ -42,13 +43,17 @@ def in_playable_state(recordings: QuerySet[Recording]) -> QuerySet[Recording]:
 
 
 def playable_by(user: Viewer) -> QuerySet[Recording]:
-    """The rule for lists: both keys and a playable state, in one query. What is paused stays, and says `is_paused`."""
+    """The rule for lists: both keys, a playable state and no revocation, in one query.
+
+    What is paused stays, and says `is_paused`.
+    """
     if not user.is_authenticated:
         return Recording.objects.none()
     grant = RecordingUserObjectPermission.objects.filter(
         content_object=OuterRef("pk"), user=user.pk, permission__codename=PLAY
     )
-    return suspensions.marked(in_playable_state(basis_for(user))).filter(Exists(grant))
+    taken = PlaybackRevocation.objects.filter(recording=OuterRef("pk"), user=user.pk, ended_at=None)
+    return suspensions.marked(in_playable_state(basis_for(user))).filter(Exists(grant), ~Exists(taken))
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,12 @@ class Decision:
 
     @property
     def is_suspicious(self) -> bool:
-        """A grant without a basis for a playable recording, or the other way round, is nobody's normal day."""
-        return self.reason in {"grant_without_basis", "basis_without_grant"}
+        """Keys that disagree about a playable recording without a reason that is written down: nobody's normal day."""
+        return self.reason in {"grant_without_basis", "basis_without_grant", "grant_despite_revocation"}
 
 
 def decide(user: Viewer, recording_id: UUID) -> Decision:
-    """Decide about one recording with each key asked separately. Queries: at most four."""
+    """Decide about one recording with each key asked separately. Queries: five, one more where the basis lapsed."""
     related = Recording.objects.select_related("patient", "consultation", "clinician__user")
     recording = suspensions.marked(related).filter(pk=recording_id).first()
     # SECURITY: asked also about what does not exist: two queries fewer would tell it from what is somebody else's.
@@ -84,27 +89,46 @@ def decide(user: Viewer, recording_id: UUID) -> Decision:
         return Decision(None, "stranger", recording.patient_id)
     if not playable:
         return Decision(None, f"state_{recording.status}", recording.patient_id)
-    if granted != based:
-        reason = "grant_without_basis" if granted else "basis_without_grant"
-        return Decision(None, reason, recording.patient_id)
+    if refusal := _revoked(user, recording, granted) or _difference(user, recording, granted, based):
+        return Decision(None, refusal, recording.patient_id)
     if recording.is_paused:
         return Decision(None, "suspended", recording.patient_id)
     return Decision(recording, "both_keys", recording.patient_id)
 
 
-def grant_playback(recording: Recording) -> list[User]:
-    """Grant both people of the consultation; called in the transaction that makes the recording ready.
+def _revoked(user: Viewer, recording: Recording, granted: bool) -> str:
+    """What was taken on purpose stays taken, also from a grant that came back by some other way."""
+    if not PlaybackRevocation.objects.filter(recording=recording.pk, user=user.pk, ended_at=None).exists():
+        return ""
+    return "grant_despite_revocation" if granted else "revoked"
 
-    SECURITY: those who held their places in it, which never change. A profile linked to another account since then
-    gives that account nothing.
+
+def _difference(user: Viewer, recording: Recording, granted: bool, based: bool) -> str:
+    if granted == based:
+        return ""
+    if based:
+        return "basis_without_grant"
+    # It is theirs, but their account is closed or they no longer work here; the grant opens nothing meanwhile.
+    is_theirs = Recording.objects.filter(Q(patient__user=user.pk) | Q(clinician__user=user.pk), pk=recording.pk)
+    return "basis_lapsed" if is_theirs.exists() else "grant_without_basis"
+
+
+def grant_playback(recording: Recording, *, only: User | None = None) -> list[User]:
+    """Grant both people of the consultation, or `only` one of them, and return who was granted it.
+
+    Called in the transaction that makes the recording ready, or that ends a revocation.
+
+    SECURITY: those who hold their own places in it, as the database says, whatever the row at hand says. A profile
+    linked to another account since then gives that account nothing, and what was revoked stays revoked.
     """
-    places = Participant.objects.select_related("user").filter(consultation=recording.consultation_id)
-    owners = {recording.patient.user_id, recording.clinician.user_id}
-    people = [place.user for place in places if place.role != Participant.Role.GUEST and place.user_id in owners]
+    places = Participant.objects.select_related("user").filter(OWN_PLACE, consultation__recordings=recording.pk)
+    revoked = PlaybackRevocation.objects.filter(recording=recording.pk, ended_at=None).values("user")
+    people = [place.user for place in places.exclude(user__in=revoked) if only in (None, place.user)]
     for user in people:
         assign_perm(f"recordings.{PLAY}", user, recording)
     return people
 
 
-def revoke_playback(recording: Recording, user: Viewer) -> None:
+def withdraw_playback(recording: Recording, user: Viewer) -> None:
+    """Take the bare grant. Whoever means it calls `revocations.revoke_playback`, which says why and keeps it taken."""
     remove_perm(f"recordings.{PLAY}", user, recording)

@@ -107,7 +107,7 @@ def test_who_is_on_call_gets_one_letter_without_ids(settings: Any) -> None:
 
 def test_two_keys_that_disagree_raise_one(cast: Cast) -> None:
     recording = cast.ada.recording
-    policy.revoke_playback(recording, cast.ada.patient.user)
+    policy.withdraw_playback(recording, cast.ada.patient.user)
     client = Client()
     client.force_login(cast.ada.patient.user)
     assert client.get(f"/recordings/{recording.pk}/").status_code == 404

@@ -162,7 +162,7 @@ def test_a_grant_without_a_basis_plays_nothing_and_is_told(cast: Cast, caplog) -
 
 def test_a_basis_without_a_grant_plays_nothing_and_is_told(cast: Cast, ada: Viewer, caplog) -> None:
     recording = cast.ada.recording
-    policy.revoke_playback(recording, cast.ada.patient.user)
+    policy.withdraw_playback(recording, cast.ada.patient.user)
     assert visible(ada.get(recording.pk)) == visible(ada.get(uuid.uuid4()))
     assert [line.reason for line in lines_of(recording, Action.REFUSED)] == ["basis_without_grant"]
     assert "basis_without_grant" in caplog.text

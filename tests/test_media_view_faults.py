@@ -174,7 +174,7 @@ def test_who_loses_the_right_in_the_middle_gets_no_more_than_two_mib(cast: Cast,
         user.save()
 
     happens = {
-        "revoked": lambda: policy.revoke_playback(recording, user),
+        "revoked": lambda: policy.withdraw_playback(recording, user),
         "deactivated": lambda: User.objects.filter(pk=user.pk).update(is_active=False),
         "quarantined": lambda: Recording.objects.filter(pk=recording.pk).update(status="quarantined"),
         "signed out": stream.client.logout,

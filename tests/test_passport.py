@@ -21,6 +21,7 @@ from consultations.models import Call, CallEvent, Consultation, Participant, Rec
 from patients.models import CareRelationship, Patient, PatientKey
 from recordings.models import (
     Chunk,
+    PlaybackRevocation,
     PlaybackSession,
     PlaybackSuspension,
     ProcessingJob,
@@ -64,7 +65,11 @@ def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
         "Rendition": world.replay,
         "ProcessingJob": pieces.job,
         "PlaybackSession": pieces.viewing,
-    }
+        "PlaybackRevocation": PlaybackRevocation.objects.create(
+            recording=world.recording, patient=world.patient, user=world.colleague.user, why="left",
+            revoked_at=world.held.ends_at, revoked_by=world.clinician.user,
+        ),
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -131,6 +136,12 @@ CHILDREN = [
     ),
     Child(ProcessingJob, _new_id(status="done"), ("Recording", "recording_id")),
     Child(PlaybackSession, _new_id(), ("Recording", "recording_id")),
+    Child(
+        PlaybackRevocation,
+        lambda row, sides: {"id": uuid.uuid4(), "ended_at": row["revoked_at"], "ended_by_id": row["revoked_by_id"]},
+        ("Recording", "recording_id"),
+        fixed=("user_id", "revoked_by_id"),
+    ),
 ]
 BY_MODEL = {child.model.__name__: child for child in CHILDREN}
 EACH_CHILD = pytest.mark.parametrize("child", CHILDREN, ids=BY_MODEL)
@@ -599,6 +610,8 @@ VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "one_open_suspension_of_patient": strange_suspension("patient", times=2),
     "one_open_suspension_of_clinician": strange_suspension("clinician", times=2),
     "one_open_suspension_of_everything": strange_suspension("everything", times=2),
+    "one_standing_revocation_per_recording_and_user": twice(PlaybackRevocation),
+    "revocation_is_ended_by_somebody_after_it_began": violate(PlaybackRevocation, ended_at="2030-01-01T00:00:00+00:00"),
 }
 OWN_APPS = ("audit", "accounts", "patients", "consultations", "recordings")
 CONSTRAINTS = {
@@ -649,7 +662,7 @@ def test_a_word_outside_its_vocabulary_is_refused_by_the_database(
         violation = strange_alert(**{column: "dancing"})
     elif model is PlaybackSuspension:
         violation = strange_suspension("everything", **{column: "dancing"})
-    elif model in (CallEvent, RecordingConsent, Participant, Call):
+    elif model in (CallEvent, RecordingConsent, Participant, Call, PlaybackRevocation):
         violation = twice(model, **{column: "dancing"})  # their standing words cannot be changed anyway
     else:
         violation = violate(model, **{column: "dancing"})

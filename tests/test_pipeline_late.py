@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from audit.ledger import Actor
 from audit.models import Action, Entry
-from recordings import jobs, policy, upkeep
+from recordings import jobs, policy, revocations, upkeep
 from recordings.capture import OpenSegment
 from recordings.models import Segment
+from recordings.revocations import Why
 from tests.cast import Cast
 from tests.visits import CANVAS, Visit, media, parts, stored_files
 
@@ -114,7 +116,9 @@ def test_a_second_version_gives_nobody_back_what_was_taken_from_them(visit: Visi
     visit.end()
     upkeep.sweep(now=visit.after(601))
     recording = visit.process()
-    policy.revoke_playback(recording, visit.world.clinician.user)
+    revocations.revoke_playback(
+        recording, visit.world.clinician.user, why=Why.LEFT, actor=Actor(visit.world.patient.user_id), now=visit.now
+    )
     visit.after(1)
     visit.put(opened, 2, media("audio", 3)[2])
     visit.close(opened, media("audio", 3))

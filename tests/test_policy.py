@@ -160,7 +160,7 @@ def test_a_grant_without_a_basis_plays_nothing_and_is_suspicious(actor: str, cas
 @OF_IT
 def test_a_basis_without_a_grant_plays_nothing_and_is_suspicious(actor: str, cast: Cast) -> None:
     user = cast.actors()[actor]
-    recordings.revoke_playback(cast.ada.recording, user)
+    recordings.withdraw_playback(cast.ada.recording, user)
     decision = recordings.decide(user, cast.ada.recording.pk)
     assert (decision.recording, decision.reason) == (None, "basis_without_grant")
     assert decision.is_suspicious
@@ -176,7 +176,7 @@ def test_the_grant_of_another_recording_does_not_open_this_one(cast: Cast) -> No
 @OF_IT
 def test_a_grant_of_the_neighbours_recording_does_not_stand_in_for_the_own_one(actor: str, cast: Cast) -> None:
     user = cast.actors()[actor]
-    recordings.revoke_playback(cast.ada.recording, user)
+    recordings.withdraw_playback(cast.ada.recording, user)
     assign_perm(PLAY, user, cast.ben.recording)
     assert not recordings.playable_by(user).exists()
     assert recordings.decide(user, cast.ada.recording.pk).reason == "basis_without_grant"

@@ -221,7 +221,7 @@ def test_both_people_see_how_far_their_recording_is_and_others_see_nothing(cast:
     ProcessingJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     visit.process()
     assert seen() == ("ready", "", 100, False, True)
-    policy.revoke_playback(visit.recording, both[1])
+    policy.withdraw_playback(visit.recording, both[1])
     assert status(both[1], visit)["state"] == "none"
     assert status(both[0], visit)["state"] == "ready"
 

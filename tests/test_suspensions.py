@@ -94,7 +94,7 @@ def test_only_who_may_otherwise_play_it_learns_of_the_pause(cast: Cast, name: st
 
 def test_whose_rights_are_gone_gets_nothing_rather_than_a_pause(cast: Cast) -> None:
     pause(cast.ada.recording)
-    policy.revoke_playback(cast.ada.recording, cast.ada.patient.user)
+    policy.withdraw_playback(cast.ada.recording, cast.ada.patient.user)
     assert opens(Viewer(cast.ada.patient.user), cast.ada.recording) == (404, 404, 404)
 
 
