@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.sites import OfferedLookupsAdmin
+from patients import policy
 from patients.models import CareRelationship, Clinician, Patient
 
 
@@ -29,6 +30,11 @@ class PatientAdmin(LinkedOnce):
     search_fields = ("name", "nhs_number")
     ordering = ("name",)
     autocomplete_fields = ("user",)
+
+    def save_model(self, request: HttpRequest, obj: Patient, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if obj.user:
+            policy.grant_view(obj, obj.user)  # in the transaction of the form that links them
 
     @admin.display(boolean=True)
     def has_sign_in(self, patient: Patient) -> bool:

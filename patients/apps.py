@@ -5,9 +5,12 @@ class PatientsConfig(AppConfig):
     name = "patients"
 
     def ready(self) -> None:
+        from accounts import reconciliation
         from audit import triggers
+        from patients import grants
 
         triggers.register(
             triggers.immutable("patients_patient", ["vault_id"]),
             triggers.immutable("patients_patientkey", ["patient_id", "version"]),
         )
+        reconciliation.register(grants.RULE)

@@ -231,6 +231,7 @@ CELERY_BEAT_SCHEDULE = {
     "drain-ledger-spool": {"task": "audit.drain_spool", "schedule": 15.0},
     "verify-ledger-tail": {"task": "audit.verify", "schedule": 3600.0},
     "verify-ledger": {"task": "audit.verify", "schedule": 86_400.0, "kwargs": {"full": True}},
+    "reconcile-grants": {"task": "accounts.reconcile_grants", "schedule": 86_400.0},
     "sweep-calls": {"task": "consultations.sweep", "schedule": 15.0},
 }
 

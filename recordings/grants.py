@@ -1,0 +1,57 @@
+"""Which grants there must be on recordings: to the two who spoke, of what can be played, unless it was revoked."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+
+from accounts.reconciliation import Because, Rule
+from consultations.grants import NOT_WORKING_HERE
+from consultations.models import Participant
+from consultations.policy import OWN_PLACE
+from recordings.models import (
+    PlaybackRevocation,
+    Recording,
+    RecordingGroupObjectPermission,
+    RecordingUserObjectPermission,
+)
+from recordings.policy import PLAY
+
+
+def judged(grants: QuerySet[Any]) -> QuerySet[Any]:
+    place = Participant.objects.filter(
+        OWN_PLACE, consultation__recordings=OuterRef("content_object"), user=OuterRef("user")
+    )
+    because = Case(
+        When(~Exists(place), then=Value(Because.NO_RELATIONSHIP.value)),
+        When(_revoked("content_object", "user"), then=Value(Because.DESPITE_REVOCATION.value)),
+        When(content_object__status__in=Recording.UNPUBLISHED, then=Value(Because.NOT_PUBLISHED.value)),
+        When(Q(user__is_active=False) | Exists(place.filter(NOT_WORKING_HERE)), then=Value(Because.LAPSED.value)),
+        default=Value(""),
+    )
+    return grants.annotate(because=because)
+
+
+def expected() -> Sequence[QuerySet[Any]]:
+    """A recording that cannot be played now keeps its grants and needs none."""
+    places = Participant.objects.filter(OWN_PLACE, consultation__recordings__status__in=Recording.PLAYABLE)
+    people = places.annotate(of=F("consultation__recordings"), to=F("user"), whose=F("patient"))
+    because = Case(
+        When(_revoked("of", "to"), then=Value(Because.REVOKED.value)), default=Value(Because.NEVER_GIVEN.value)
+    )
+    return (people.annotate(because=because),)
+
+
+def _revoked(recording: str, user: str) -> Exists:
+    standing = PlaybackRevocation.objects.filter(ended_at=None)
+    return Exists(standing.filter(recording=OuterRef(recording), user=OuterRef(user)))
+
+
+RULE = Rule(
+    grants=RecordingUserObjectPermission,
+    group_grants=RecordingGroupObjectPermission,
+    codenames=(PLAY,),
+    whose="content_object__patient",
+    judged=judged,
+    expected=expected,
+)
