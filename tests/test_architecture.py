@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -100,7 +102,9 @@ def test_media_and_crypto_code_knows_no_framework_and_no_tables(folder: str) -> 
 
 @pytest.mark.parametrize("app", [app for app in APPS if app != "telehealth"])
 def test_only_policy_touches_guardians_shortcuts_and_only_realtime_the_channel_layer(app: str) -> None:
-    places = {"guardian.shortcuts": "policy.py", "channels.layers": "realtime.py", "celery": "tasks.py"}
+    guardian = ("shortcuts", "decorators", "mixins", "utils", "core", "managers", "backends")
+    places = {"channels.layers": "realtime.py", "celery": "tasks.py"}
+    places |= {f"guardian.{module}": "policy.py" for module in guardian}
     wrong = {
         f"{name_of(path)}:{line} imports {module}"
         for path in python_files(app)
@@ -109,6 +113,45 @@ def test_only_policy_touches_guardians_shortcuts_and_only_realtime_the_channel_l
         if (module == banned or module.startswith(banned + ".")) and path.name != home
     }
     assert wrong == set()
+
+
+# Who knows guardian's tables: those who define, read, recompute, check or listen to them.
+KNOWS_THE_TABLES = {
+    "models.py", "policy.py", "grants.py", "accounts/reconciliation.py", "telehealth/checks/rights.py",
+    "consultations/realtime.py",
+}  # fmt: skip
+
+
+def test_only_policies_and_the_reconciliation_touch_grants() -> None:
+    touching = {
+        name_of(path)
+        for path in python_files(*APPS)
+        for _, module in imports_of(path)
+        if module.endswith("ObjectPermission") or module.startswith("guardian.models")
+    }
+    assert {name for name in touching if not {name, name.split("/")[-1]} & KNOWS_THE_TABLES} == set()
+
+
+def test_a_bare_grant_to_play_is_withdrawn_by_whoever_writes_down_why() -> None:
+    callers = {
+        name_of(path)
+        for path in python_files(*APPS)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute | ast.alias) and "withdraw_playback" in ast.unparse(node)
+    }
+    assert callers == {"recordings/revocations.py"}
+
+
+@pytest.mark.parametrize("module", ["shortcuts", "decorators", "mixins", "utils", "core"])
+def test_the_linter_refuses_guardians_own_ways_outside_of_a_policy(module: str) -> None:
+    ruff = [sys.executable, "-m", "ruff", "check", "--no-cache", "--select", "TID251", "--stdin-filename"]
+    planted = f"import guardian.{module}\n"
+    ends = {
+        name: subprocess.run([*ruff, name, "-"], cwd=ROOT, input=planted, text=True, capture_output=True)
+        for name in ("recordings/views.py", "recordings/policy.py")
+    }
+    assert f"guardian.{module}" in ends["recordings/views.py"].stdout
+    assert [end.returncode for end in ends.values()] == [1, 0]
 
 
 def own_modules() -> dict[str, Path]:

@@ -5,7 +5,6 @@ import stat
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import Group, Permission
 from django.core.checks import CheckMessage, Tags, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
@@ -165,21 +164,6 @@ def test_a_storage_that_is_misnamed_is_refused_without_repeating_it(url: str) ->
 def test_a_storage_that_is_well_named_passes_without_being_asked(url: str) -> None:
     with override_settings(DEBUG=False, STORAGE_URL=url):
         assert found_by_checks() == []
-
-
-@pytest.mark.database
-@pytest.mark.django_db
-@pytest.mark.parametrize("codename", ["play_recording", "join_consultation"])
-@pytest.mark.parametrize("by", ["group", "person"])
-def test_a_global_right_to_play_or_join_is_refused(codename: str, by: str) -> None:
-    assert stored.refuse_dangerous_grants(databases=["default"]) == []
-    permission = Permission.objects.get(codename=codename)
-    if by == "group":
-        Group.objects.create(name="Everybody").permissions.add(permission)
-    else:
-        User.objects.create_user("one@cast.test", name="One").user_permissions.add(permission)
-    (message,) = stored.refuse_dangerous_grants(databases=["default"])
-    assert message.id == "telehealth.E006" and codename in message.msg
 
 
 @pytest.mark.database

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
-from django.contrib.auth.models import Permission
 from django.core.checks import CheckMessage, Error
 from django.db import connection
 from django.db.models import Model
@@ -18,29 +17,13 @@ from telehealth import demo
 GUARDIANS_ANONYMOUS = "AnonymousUser"  # what guardian calls the person it makes when nobody names another
 
 
-def _is_there(model: type[Model], databases: Sequence[str] | None) -> bool:
+def is_there(model: type[Model], databases: Sequence[str] | None) -> bool:
     return bool(databases) and model._meta.db_table in connection.introspection.table_names()
-
-
-def refuse_dangerous_grants(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """A global permission to play or join would open everybody's: guardian's own lists honour it."""
-    if not _is_there(Permission, databases):
-        return []
-    playing = Permission.objects.filter(codename__in=["play_recording", "join_consultation"])
-    held = playing.filter(group__isnull=False) | playing.filter(user__isnull=False)
-    return [
-        Error(
-            f"The permission {codename} is held globally by a person or a group.",
-            hint="Remove it: this right is given for single recordings and consultations only.",
-            id="telehealth.E006",
-        )
-        for codename in held.distinct().values_list("codename", flat=True)
-    ]
 
 
 def refuse_debugging_real_people(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Django's error pages show settings, queries and what a form held."""
-    if not settings.DEBUG or not _is_there(User, databases):
+    if not settings.DEBUG or not is_there(User, databases):
         return []
     invented = [*demo.BY_EMAIL, demo.STAFF_EMAIL]
     if not User.objects.exclude(email__in=invented).exists():
@@ -56,7 +39,7 @@ def refuse_debugging_real_people(*, databases: Sequence[str] | None = None, **_:
 
 def refuse_an_anonymous_person(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """guardian counts what this person was granted as granted to everybody who is not signed in."""
-    if not _is_there(User, databases) or not User.objects.filter(email__iexact=GUARDIANS_ANONYMOUS).exists():
+    if not is_there(User, databases) or not User.objects.filter(email__iexact=GUARDIANS_ANONYMOUS).exists():
         return []
     return [
         Error(
@@ -70,7 +53,7 @@ def refuse_an_anonymous_person(*, databases: Sequence[str] | None = None, **_: A
 def refuse_a_lost_master_key(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """A new master key could not open what the lost one wrapped, and new recordings would hide the loss."""
     address = urlsplit(settings.MASTER_KEY_URI)
-    if address.scheme != "file" or Path(unquote(address.path)).exists() or not _is_there(PatientKey, databases):
+    if address.scheme != "file" or Path(unquote(address.path)).exists() or not is_there(PatientKey, databases):
         return []
     if not PatientKey.objects.filter(wrapped_keyset__isnull=False).exists():
         return []
