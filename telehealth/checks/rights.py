@@ -6,7 +6,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.admin.sites import all_sites
-from django.contrib.auth.management import _get_all_permissions
+from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import Permission
 from django.core.checks import CheckMessage, Error
 from django.db import connection
@@ -69,7 +69,9 @@ def refuse_pages_that_edit_grants(**_: Any) -> list[CheckMessage]:
 
 def refuse_shared_codenames(**_: Any) -> list[CheckMessage]:
     """Guardian looks permissions up by codename: one that two models share is an error, or the other model's right."""
-    counted = Counter(name for model in apps.get_models() for name, _words in _get_all_permissions(model._meta))
+    options = [model._meta for model in apps.get_models()]
+    counted = Counter(get_permission_codename(action, one) for one in options for action in one.default_permissions)
+    counted.update(codename for one in options for codename, _words in one.permissions)
     return [
         Error(
             f"Several models have a permission called {codename}.",
