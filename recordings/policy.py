@@ -76,7 +76,7 @@ class Decision:
 
 
 def decide(user: Viewer, recording_id: UUID) -> Decision:
-    """Decide about one recording with each key asked separately. Queries: five, one more where the basis lapsed."""
+    """Decide about one recording with each key asked separately. Queries: four, five where a basis is lacking."""
     related = Recording.objects.select_related("patient", "consultation", "clinician__user")
     recording = suspensions.marked(related).filter(pk=recording_id).first()
     # SECURITY: asked also about what does not exist: two queries fewer would tell it from what is somebody else's.
