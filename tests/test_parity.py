@@ -81,7 +81,7 @@ def hold(town: Town, at) -> None:
         else:
             town.sees[user.pk].add(held.pk)
         if dice.random() < 0.15:
-            policy.revoke_playback(recording, user)
+            policy.withdraw_playback(recording, user)
         elif status in MAY_BE_SEEN:
             town.plays[user.pk].add(recording.pk)
     if dice.random() < 0.3:  # a grant that nothing justifies

@@ -182,7 +182,7 @@ def _happens(matrix: Matrix) -> None:
     revoked = matrix.lives["rev"].world
     for place in Participant.objects.filter(user=revoked.clinician.user):
         consultation_policy.revoke_place(place)
-    policy.revoke_playback(revoked.recording, revoked.clinician.user)
+    policy.withdraw_playback(revoked.recording, revoked.clinician.user)
     cared = matrix.lives["care"].world
     end_care(CareRelationship.objects.get(patient=cared.patient, clinician=cared.clinician), now=timezone.now())
     Clinician.objects.filter(pk=matrix.lives["left"].world.clinician.pk).update(is_active=False)
