@@ -24,7 +24,8 @@ def judged(grants: QuerySet[Any]) -> QuerySet[Any]:
         When(Q(user__is_active=False) | Exists(place.filter(NOT_WORKING_HERE)), then=Value(Because.LAPSED.value)),
         default=Value(""),
     )
-    return grants.annotate(because=because)
+    with_reasons: QuerySet[Any] = grants.annotate(because=because)
+    return with_reasons
 
 
 def expected() -> Sequence[QuerySet[Any]]:

@@ -21,7 +21,8 @@ def judged(grants: QuerySet[Any]) -> QuerySet[Any]:
         When(Q(user__is_active=False) | ~is_own & ~works_here, then=Value(Because.LAPSED.value)),
         default=Value(""),
     )
-    return grants.annotate(because=because)
+    with_reasons: QuerySet[Any] = grants.annotate(because=because)
+    return with_reasons
 
 
 def expected() -> Sequence[QuerySet[Any]]:
