@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import Permission
 from django.db import transaction
-from django.db.models import Exists, F, Model, OuterRef, QuerySet, TextChoices, UUIDField, Value
+from django.db.models import Exists, F, Model, OuterRef, QuerySet, Subquery, TextChoices, UUIDField, Value
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
 from accounts.models import User
@@ -169,8 +169,10 @@ def _granted(rule: Rule) -> Iterator[_Source]:
 def _missing(rule: Rule) -> Iterator[_Source]:
     """Yield people who should have been granted something."""
     for codename in rule.codenames:
+        # By its key, so that the table's unique index answers also for somebody who holds thousands of grants.
+        right = Subquery(_permissions(rule, codename).values("pk")[:1])
         standing = rule.grants._default_manager.filter(
-            content_object=OuterRef("of"), user=OuterRef("to"), permission__codename=codename
+            content_object=OuterRef("of"), user=OuterRef("to"), permission=right
         )
         for rows in rule.expected():
             missing = rows.annotate(codename=Value(codename)).filter(~Exists(standing))
@@ -200,7 +202,9 @@ def _mend(difference: Difference, *, now: datetime) -> bool:
         if not _still_differs(difference, of=difference.of, to=difference.to):
             return False
         rule.grants._default_manager.create(
-            content_object_id=difference.of, user_id=difference.to, permission=_permission(rule, difference.codename)
+            content_object_id=difference.of,
+            user_id=difference.to,
+            permission=_permissions(rule, difference.codename).get(),
         )
     elif not _still_differs(difference):
         return False
@@ -220,5 +224,5 @@ def _still_differs(difference: Difference, **same: Any) -> bool:
     return difference.source.rows.filter(pk=difference.row, because=difference.because, **same).exists()
 
 
-def _permission(rule: Rule, codename: str) -> Permission:
-    return Permission.objects.get(codename=codename, content_type__app_label=rule.model._meta.app_label)
+def _permissions(rule: Rule, codename: str) -> QuerySet[Permission]:
+    return Permission.objects.filter(codename=codename, content_type__app_label=rule.model._meta.app_label)

@@ -14,18 +14,33 @@ from consultations.models import (
 from consultations.policy import JOIN, OWN_PLACE, VIEW
 
 RIGHTFUL = OWN_PLACE | Q(role=Participant.Role.GUEST)
-NOT_WORKING_HERE = Q(role=Participant.Role.CLINICIAN, consultation__clinician__is_active=False)
 
 
 def judged(grants: QuerySet[Any]) -> QuerySet[Any]:
-    place = Participant.objects.filter(RIGHTFUL, consultation=OuterRef("content_object"), user=OuterRef("user"))
+    is_patient, is_clinician, works_here = own_places("content_object", "content_object")
+    is_guest = Q(place_of(Participant.Role.GUEST, "content_object"))
     because = Case(
-        When(~Exists(place), then=Value(Because.NO_RELATIONSHIP.value)),
-        When(Q(user__is_active=False) | Exists(place.filter(NOT_WORKING_HERE)), then=Value(Because.LAPSED.value)),
+        When(~(is_patient | is_clinician | is_guest), then=Value(Because.NO_RELATIONSHIP.value)),
+        When(Q(user__is_active=False) | is_clinician & ~works_here, then=Value(Because.LAPSED.value)),
         default=Value(""),
     )
     with_reasons: QuerySet[Any] = grants.annotate(because=because)
     return with_reasons
+
+
+def own_places(path: str, consultation: str) -> tuple[Q, Q, Q]:
+    """Say of a grant whether its user is the patient, or the clinician, with the place to match, and still works here.
+
+    `path` leads from the grant to what has a patient and a clinician, `consultation` to the consultation. The profiles
+    are joined once outside: a lookup of the place alone is the same for every planner.
+    """
+    is_patient = Q(place_of(Participant.Role.PATIENT, consultation), **{f"{path}__patient__user": F("user")})
+    is_clinician = Q(place_of(Participant.Role.CLINICIAN, consultation), **{f"{path}__clinician__user": F("user")})
+    return is_patient, is_clinician, Q(**{f"{path}__clinician__is_active": True})
+
+
+def place_of(role: Participant.Role, consultation: str) -> Exists:
+    return Exists(Participant.objects.filter(consultation=OuterRef(consultation), user=OuterRef("user"), role=role))
 
 
 def expected() -> Sequence[QuerySet[Any]]:

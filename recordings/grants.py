@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from accounts.reconciliation import Because, Rule
-from consultations.grants import NOT_WORKING_HERE
+from consultations.grants import own_places
 from consultations.models import Participant
 from consultations.policy import OWN_PLACE
 from recordings.models import (
@@ -19,14 +19,12 @@ from recordings.policy import PLAY
 
 
 def judged(grants: QuerySet[Any]) -> QuerySet[Any]:
-    place = Participant.objects.filter(
-        OWN_PLACE, consultation__recordings=OuterRef("content_object"), user=OuterRef("user")
-    )
+    is_patient, is_clinician, works_here = own_places("content_object", "content_object__consultation")
     because = Case(
-        When(~Exists(place), then=Value(Because.NO_RELATIONSHIP.value)),
+        When(~(is_patient | is_clinician), then=Value(Because.NO_RELATIONSHIP.value)),
         When(_revoked("content_object", "user"), then=Value(Because.DESPITE_REVOCATION.value)),
         When(content_object__status__in=Recording.UNPUBLISHED, then=Value(Because.NOT_PUBLISHED.value)),
-        When(Q(user__is_active=False) | Exists(place.filter(NOT_WORKING_HERE)), then=Value(Because.LAPSED.value)),
+        When(Q(user__is_active=False) | is_clinician & ~works_here, then=Value(Because.LAPSED.value)),
         default=Value(""),
     )
     with_reasons: QuerySet[Any] = grants.annotate(because=because)
