@@ -4,6 +4,7 @@ from audit.triggers import Guard, immutable, never_deleted, passport
 
 RECORDING, SEGMENT, LEASE = "recordings_recording", "recordings_segment", "recordings_recorderlease"
 SUSPENSION, REVOCATION = "recordings_playbacksuspension", "recordings_playbackrevocation"
+DECISION = "recordings_quarantinedecision"
 
 
 def _belongs_to(parent: str, column: str, table: str) -> tuple[Guard, Guard]:
@@ -43,4 +44,10 @@ GUARDS = (
     passport(REVOCATION, parent=RECORDING, parent_column="recording_id", owners=["patient_id"]),
     immutable(REVOCATION, ["recording_id", "patient_id", "user_id", "why", "revoked_at", "revoked_by_id"]),
     never_deleted(REVOCATION),
+    immutable(
+        DECISION,
+        ["recording_id", "patient_id", "what", "misfit", "facts", "why", "proposed_by_id", "proposed_at"],
+    ),
+    passport(DECISION, parent=RECORDING, parent_column="recording_id", owners=["patient_id"]),
+    never_deleted(DECISION),
 )

@@ -13,7 +13,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from consultations.states import StaleTransition, move
-from recordings.models import ProcessingJob, Recording
+from recordings.models import ProcessingJob, QuarantineDecision, Recording
 
 LEASE = timedelta(seconds=90)
 BEAT_S = 20.0
@@ -77,14 +77,21 @@ def claim(job_id: UUID, *, now: datetime) -> ProcessingJob | None:
     job = ProcessingJob.objects.select_related(
         "recording__patient__user", "recording__clinician__user", "recording__call"
     ).get(pk=job_id)
-    # What can be watched already stays so until its next version stands.
-    if job.recording.status not in (Recording.Status.PROCESSING, *Recording.PLAYABLE):
+    # What can be watched already stays so until its next version stands; what is held back, until it is released.
+    stays = (Recording.Status.PROCESSING, *Recording.PLAYABLE)
+    if job.recording.status not in stays and not _releases(job):
         try:
             move(job.recording, Recording.Status.PROCESSING, transitions=Recording.TRANSITIONS)
         except StaleTransition:  # withdrawn or erased meanwhile
             with finishing(job, ProcessingJob.Status.GIVEN_UP, fault=RECORDING_GONE, now=now):
                 return None
     return job
+
+
+def _releases(job: ProcessingJob) -> bool:
+    """SECURITY: what is held back is worked on for the one run that two people have agreed to."""
+    is_held_back = job.recording.status == Recording.Status.QUARANTINED
+    return is_held_back and QuarantineDecision.objects.filter(job=job, confirmed_at__isnull=False).exists()
 
 
 @contextmanager

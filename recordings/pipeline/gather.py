@@ -15,7 +15,7 @@ from recordings.media.faults import Unreadable, UnreadableMedia
 from recordings.media.job import Job, SegmentInput, Size
 from recordings.media.timeline import Absence
 from recordings.models import Chunk, RecorderLease, Recording, Segment
-from recordings.pipeline.evidence import check_segment, read_chunk
+from recordings.pipeline.evidence import check_segments, read_chunk
 
 
 class NothingCaptured(Exception):
@@ -106,11 +106,10 @@ def gathered(recording: Recording, size: Size, remedies: Remedies) -> Iterator[G
 
 def _checked(recording: Recording) -> list[_Arrived]:
     segments = recording.segments.exclude(status=Segment.Status.REJECTED).select_related(
-        "lease__participant", "lease__recording", "recording__patient"
+        "lease__participant", "lease__recording", "recording__patient", "recording__call"
     )
     everything = [_Arrived(s, list(s.chunks.order_by("number"))) for s in segments.order_by("number")]
-    for arrived in everything:
-        check_segment(arrived.segment, arrived.chunks)
+    check_segments(recording, [(arrived.segment, arrived.chunks) for arrived in everything])
     return everything
 
 

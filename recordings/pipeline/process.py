@@ -1,6 +1,7 @@
 """One try at one job, from claim to `ready`, `partial`, `quarantined` or another try."""
 
 import logging
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -14,8 +15,9 @@ from recordings import jobs
 from recordings.media.faults import UnreadableMedia
 from recordings.media.job import Size
 from recordings.media.runner import run_job
+from recordings.misfits import ANOTHER_CALL
 from recordings.models import ProcessingJob, Recording, Segment
-from recordings.pipeline.evidence import Mismatch
+from recordings.pipeline.evidence import Mismatch, accepted_of, recorded_at_once
 from recordings.pipeline.gather import NothingCaptured, Remedies, gathered
 from recordings.pipeline.publish import HoldsLess, publish, remove_leftovers
 
@@ -86,14 +88,33 @@ def _hold_back(job: ProcessingJob, reason: str, segment: int | None, *, now: dat
     What came late and does not fit costs nobody a replay that was checked and stands: only the late part is rejected.
     """
     recording, moment = job.recording, now or timezone.now()
-    if recording.status in Recording.PLAYABLE:
+    if recording.status in Recording.PLAYABLE and reason != ANOTHER_CALL:
         _reject_late(job, reason, segment, now=moment)
         return
+    detail = {} if segment is None else {"part": segment}
     with jobs.finishing(job, ProcessingJob.Status.DONE, fault=reason, now=moment):
-        move(recording, Recording.Status.QUARANTINED, transitions=Recording.TRANSITIONS, reason=reason)
-        line = ledger.Line(Action.QUARANTINED, "recording", recording.pk, recording.patient_id, reason=reason)
-        spool.append_or_spool(ledger.PORTAL, line, now=moment)
+        _quarantine(recording, reason, detail, now=moment)
+        if reason == ANOTHER_CALL:
+            _hold_back_the_other(recording, now=moment)
     log.error("recording %s is quarantined: %s", recording.pk, reason)
+
+
+def _quarantine(recording: Recording, reason: str, detail: dict[str, int], *, now: datetime) -> None:
+    move(recording, Recording.Status.QUARANTINED, transitions=Recording.TRANSITIONS, reason=reason)
+    line = ledger.Line(Action.QUARANTINED, "recording", recording.pk, recording.patient_id, reason, detail)
+    spool.append_or_spool(ledger.PORTAL, line, now=now)
+
+
+def _hold_back_the_other(recording: Recording, *, now: datetime) -> None:
+    """Nobody knows yet which of the two is wrong. Grants that stand stay, and open nothing meanwhile.
+
+    One that is still being captured or waits for its worker will find out by itself.
+    """
+    for other in recorded_at_once(recording):
+        checked = other.status in (Recording.Status.PROCESSING, *Recording.PLAYABLE)
+        if checked and ANOTHER_CALL not in accepted_of(other):
+            with suppress(StaleTransition):  # withdrawn meanwhile
+                _quarantine(other, ANOTHER_CALL, {}, now=now)
 
 
 def _reject_late(job: ProcessingJob, reason: str, segment: int | None, *, now: datetime) -> None:
@@ -114,9 +135,9 @@ def _reject_late(job: ProcessingJob, reason: str, segment: int | None, *, now: d
 
 
 def _fail(job: ProcessingJob, reason: str, *, now: datetime | None) -> None:
-    """Give up; what could be watched before can be watched still."""
+    """Give up; what could be watched before can be watched still, what was held back stays so."""
     with jobs.finishing(job, ProcessingJob.Status.GIVEN_UP, fault=reason, now=now or timezone.now()):
-        if job.recording.status not in Recording.PLAYABLE:
+        if job.recording.status not in (Recording.Status.QUARANTINED, *Recording.PLAYABLE):
             move(job.recording, Recording.Status.FAILED, transitions=Recording.TRANSITIONS, reason=reason)
     log.error("recording %s could not be prepared: %s", job.recording_id, reason)
 

@@ -11,11 +11,11 @@ from django.db.models import Max
 
 from audit import ledger
 from audit.models import Action
-from consultations.states import move
+from consultations.states import StaleTransition, move
 from recordings import jobs, policy, safe
 from recordings.media.job import AUDIO_TYPE, VIDEO_TYPE, JoinResult
 from recordings.models import ProcessingJob, Recording, Rendition, Segment
-from recordings.pipeline.evidence import Mismatch
+from recordings.pipeline.evidence import Mismatch, check_replay
 from recordings.pipeline.gather import Gathered
 
 
@@ -31,6 +31,7 @@ def publish(job: ProcessingJob, result: JoinResult, gathered: Gathered, *, now: 
     if result.content_type not in (AUDIO_TYPE, VIDEO_TYPE):
         # SECURITY: said by a process that has read hostile bytes; it becomes a header of our own origin.
         raise Mismatch("replay_type")
+    check_replay(job.recording, result.duration_ms)
     recording, timeline = job.recording, [part.to_json() for part in result.timeline]
     if recording.status in Recording.PLAYABLE and _held_ms(timeline) < _held_ms(recording.timeline):
         raise HoldsLess
@@ -101,6 +102,9 @@ def _pieces(fd: int, length: int, size: int = 1 << 20) -> Iterator[bytes]:
 def _make_playable(
     recording: Recording, rendition: Rendition, result: JoinResult, gathered: Gathered, *, now: datetime
 ) -> None:
+    # RACE: held back, for another's sake, while we worked on it. SECURITY: only a try that began so may release it.
+    if Recording.objects.select_for_update(no_key=True).get(pk=recording.pk).status != recording.status:
+        raise StaleTransition
     rendition.save(force_insert=True)
     # RACE: a segment that became whole while we worked is not in this replay; the sweep makes the next version of it.
     whole = recording.segments.filter(pk__in=gathered.complete, status=Segment.Status.COMPLETE)
