@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.ledger import actor_of
 from patients.admin import NeverDeleted
-from recordings import guard, suspensions
+from recordings import guard, quarantine_admin, suspensions  # noqa: F401  pages of quarantine
 from recordings.models import PlaybackSuspension, ProcessingJob, Recording
 from recordings.suspensions import Scope
 

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from patients.models import PatientKey
 from recordings import safe
-from recordings.models import Chunk, Rendition
+from recordings.models import Chunk, Recording, Rendition
 from recordings.vault import Damaged, KeyRefused, Missing, NotThisObject
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one object. `fault` is empty for what is sound, and for what was erased with its key."""
+    """What was found of one object. `fault` is empty for what is sound, and for what was erased."""
 
     kind: str
     object_id: UUID
@@ -28,9 +28,12 @@ def findings(recording_id: UUID | None = None) -> Iterator[Finding]:
     """
     for row in _rows(recording_id):
         recording = row.segment.recording_id if isinstance(row, Chunk) else row.recording_id
-        is_erased = PatientKey.objects.filter(
+        destroyed = PatientKey.objects.filter(
             patient=row.patient_id, version=row.key_version, destroyed_at__isnull=False
-        ).exists()
+        )
+        is_erased = (
+            destroyed.exists() or Recording.objects.filter(pk=recording, status=Recording.Status.ERASED).exists()
+        )
         fault = "" if is_erased else _fault_of(row)
         yield Finding(row._meta.model_name or "", row.pk, recording, is_erased, fault)
 

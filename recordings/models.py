@@ -397,6 +397,7 @@ class QuarantineDecision(models.Model):
     emptied_at = models.DateTimeField(null=True, help_text="when what was discarded had left the vault")
 
     class Meta:
+        verbose_name, verbose_name_plural = _("quarantine decision"), _("quarantine")
         default_permissions = ("view",)
         permissions = [("decide_quarantine", "Can propose and confirm what becomes of held-back recordings")]
         constraints = [

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.dispatch import receiver
 from django.utils import timezone
 
-from recordings import jobs, pipeline, safe, upkeep
+from recordings import erasure, jobs, pipeline, safe, upkeep
 
 A_DAY = timedelta(days=1)
 
@@ -26,6 +26,14 @@ def sweep() -> None:
     upkeep.sweep(now=now)
     for job_id in jobs.due(now):
         process_recording.delay(str(job_id))
+    for decision_id in erasure.waiting():
+        empty_discarded.delay(str(decision_id))
+
+
+@shared_task(name="recordings.empty_discarded", soft_time_limit=600, time_limit=660)
+def empty_discarded(decision_id: str) -> None:
+    """Remove what two people discarded. Idempotent because what is gone is gone, and the decision says when all was."""
+    erasure.empty(UUID(decision_id), now=timezone.now())
 
 
 @shared_task(name="recordings.tidy", soft_time_limit=600, time_limit=660)

@@ -64,8 +64,8 @@ def _rendition(job: ProcessingJob, fence: int, **facts: object) -> Rendition:
 
 
 def remove_leftovers(job: ProcessingJob) -> None:
-    """Delete the objects that earlier tries of this job stored before they were killed."""
-    for fence in range(1, job.fence):
+    """Delete the objects that tries of this job stored before they were killed."""
+    for fence in range(1, job.fence + 1):
         _remove(_rendition(job, fence))
 
 
