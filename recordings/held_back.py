@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
-from django.template.defaultfilters import filesizeformat
+from django.db.models import Count, QuerySet, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -19,7 +18,7 @@ LIVE = (ProcessingJob.Status.QUEUED, ProcessingJob.Status.RUNNING)
 
 @dataclass(frozen=True)
 class Row:
-    """Shape of `facts`: names of `guard.FACTS`. `state` says in a sentence who has to do something."""
+    """Shape of `facts`: names of `guard.FACTS`, `size` in bytes. `state` says in a sentence who has to do something."""
 
     facts: dict[str, Any]
     check: str
@@ -41,7 +40,7 @@ def row_of(recording: Recording, *, now: datetime) -> Row:
         "started_at": recording.started_at,
         "reason": str(found.says),
         "duration": _length(capture.saved_ms(recording)),
-        "size": filesizeformat(counted.stored or 0),
+        "size": counted.stored or 0,
         "segment_count": ngettext("%(n)d part", "%(n)d parts", counted.parts) % {"n": counted.parts},
         "stage": _("Part %(n)d") % {"n": part + 1} if part is not None else _("The recording as a whole"),
     }
@@ -65,7 +64,7 @@ def _length(milliseconds: int) -> str:
 
 
 def _state(recording: Recording, now: datetime) -> str:
-    if recording.jobs.filter(Q(status__in=LIVE)).exists():
+    if recording.jobs.filter(status__in=LIVE).exists():
         return _("Released; the replay is being prepared.")
     proposal = quarantine.open_decision(recording, now=now)
     if proposal is None:

@@ -1,9 +1,11 @@
 """A recording that is held back for a reason which two people may accept, and those who decide about it."""
 
 import uuid
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.models import User
 from audit import triggers
@@ -40,11 +42,21 @@ def another_administrator(name: str = "Bo Admin") -> User:
     return User.objects.create_superuser(f"{uuid.uuid4().hex}@cast.test", PASSWORD, name=name)
 
 
-def propose(recording: Recording, by: User, what: str = "release", *, now=None) -> QuarantineDecision:  # type: ignore[no-untyped-def]
+def propose(
+    recording: Recording, by: User, what: str = "release", *, now: datetime | None = None
+) -> QuarantineDecision:
     moment = now or recording.created_at + timedelta(hours=1)
     return quarantine.propose(recording.pk, what=What(what), why=WHY, by=by, actor=Actor(by.pk), now=moment)
 
 
-def confirm(decision: QuarantineDecision, by: User, *, now=None) -> None:  # type: ignore[no-untyped-def]
+def confirm(decision: QuarantineDecision, by: User, *, now: datetime | None = None) -> None:
     moment = now or decision.proposed_at + timedelta(minutes=1)
     quarantine.confirm(decision.pk, by=by, actor=Actor(by.pk), now=moment)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Put everything back as it was before the block."""
+    before = transaction.savepoint()
+    yield
+    transaction.savepoint_rollback(before)

@@ -79,6 +79,7 @@ def test_the_staff_site_holds_our_own_pages_only() -> None:
         "patients.Patient",
         "recordings.PlaybackSuspension",
         "recordings.ProcessingJob",
+        "recordings.QuarantineDecision",
         "recordings.Recording",
     }
 

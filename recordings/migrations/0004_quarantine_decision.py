@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'quarantine decision',
-                'verbose_name_plural': 'quarantine',
+                'verbose_name_plural': 'quarantine decisions',
                 'permissions': [('decide_quarantine', 'Can propose and confirm what becomes of held-back recordings')],
                 'default_permissions': ('view',),
                 'constraints': [models.CheckConstraint(condition=models.Q(('confirmed_by', None), models.Q(('confirmed_by', models.F('proposed_by')), _negated=True), _connector='OR'), name='decision_takes_two_people'), models.CheckConstraint(condition=models.Q(models.Q(('confirmed_at', None), ('confirmed_by', None)), models.Q(('confirmed_at__isnull', False), ('confirmed_by__isnull', False), ('withdrawn_at', None)), _connector='OR'), name='decision_is_confirmed_by_somebody'), models.CheckConstraint(condition=models.Q(('job', None), models.Q(('confirmed_at__isnull', False), ('what', 'release')), _connector='OR'), name='decision_runs_once_confirmed'), models.CheckConstraint(condition=models.Q(('emptied_at', None), models.Q(('confirmed_at__isnull', False), ('what', 'discard')), _connector='OR'), name='decision_empties_once_confirmed'), models.CheckConstraint(condition=models.Q(models.Q(('why', ''), _negated=True), models.Q(('misfit', ''), _negated=True)), name='decision_has_a_reason'), models.UniqueConstraint(condition=models.Q(('confirmed_at', None), ('withdrawn_at', None)), fields=('recording',), name='one_open_decision_per_recording'), models.CheckConstraint(condition=models.Q(('what__in', ['release', 'discard'])), name='quarantinedecision_what_is_known')],
