@@ -19,7 +19,16 @@ from consultations.wordings import CURRENT
 from patients.models import Clinician, Patient
 from patients.services import begin_care
 from recordings import policy, safe
-from recordings.models import Chunk, PlaybackSession, ProcessingJob, RecorderLease, Recording, Rendition, Segment
+from recordings.models import (
+    Chunk,
+    PlaybackSession,
+    ProcessingJob,
+    QuarantineDecision,
+    RecorderLease,
+    Recording,
+    Rendition,
+    Segment,
+)
 
 PASSWORD = "a long sentence nobody guesses"
 A_WEEK = timedelta(days=7)
@@ -146,6 +155,7 @@ class Pieces:
     chunk: Chunk
     job: ProcessingJob
     viewing: PlaybackSession
+    decision: QuarantineDecision
 
 
 def make_pieces(world: World) -> Pieces:
@@ -179,7 +189,11 @@ def make_pieces(world: World) -> Pieces:
     viewing = PlaybackSession.objects.create(
         recording=world.recording, **own, user=world.patient.user, session_hash="", opened_at=at, seen_at=at
     )
-    return Pieces(event, consent, lease, segment, chunk, job, viewing)
+    decision = QuarantineDecision.objects.create(
+        recording=world.recording, **own, what=QuarantineDecision.What.DISCARD, misfit="manifest", facts="", why="A test.",
+        proposed_by=world.colleague.user, proposed_at=at,
+    )  # fmt: skip
+    return Pieces(event, consent, lease, segment, chunk, job, viewing, decision)
 
 
 def make_cast() -> Cast:

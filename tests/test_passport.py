@@ -25,6 +25,7 @@ from recordings.models import (
     PlaybackSession,
     PlaybackSuspension,
     ProcessingJob,
+    QuarantineDecision,
     RecorderLease,
     Recording,
     Rendition,
@@ -65,6 +66,7 @@ def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
         "Rendition": world.replay,
         "ProcessingJob": pieces.job,
         "PlaybackSession": pieces.viewing,
+        "QuarantineDecision": pieces.decision,
         "PlaybackRevocation": PlaybackRevocation.objects.create(
             recording=world.recording, patient=world.patient, user=world.colleague.user, why="left",
             revoked_at=world.held.ends_at, revoked_by=world.clinician.user,
@@ -141,6 +143,12 @@ CHILDREN = [
         lambda row, sides: {"id": uuid.uuid4(), "ended_at": row["revoked_at"], "ended_by_id": row["revoked_by_id"]},
         ("Recording", "recording_id"),
         fixed=("user_id", "revoked_by_id"),
+    ),
+    Child(
+        QuarantineDecision,
+        lambda row, sides: {"id": uuid.uuid4(), "withdrawn_at": row["proposed_at"]},
+        ("Recording", "recording_id"),
+        fixed=("what", "misfit", "why", "proposed_by_id"),
     ),
 ]
 BY_MODEL = {child.model.__name__: child for child in CHILDREN}

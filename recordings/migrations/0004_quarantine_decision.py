@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('patients', '0001_initial'),
-        ('recordings', '0002_playback_suspension'),
+        ('recordings', '0003_playback_revocation'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
