@@ -190,8 +190,8 @@ def make_pieces(world: World) -> Pieces:
         recording=world.recording, **own, user=world.patient.user, session_hash="", opened_at=at, seen_at=at
     )
     decision = QuarantineDecision.objects.create(
-        recording=world.recording, **own, what=QuarantineDecision.What.DISCARD, misfit="manifest", facts="", why="A test.",
-        proposed_by=world.colleague.user, proposed_at=at,
+        recording=world.recording, **own, what=QuarantineDecision.What.DISCARD, misfit="manifest", facts="",
+        why="A test.", proposed_by=world.colleague.user, proposed_at=at,
     )  # fmt: skip
     return Pieces(event, consent, lease, segment, chunk, job, viewing, decision)
 

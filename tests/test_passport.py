@@ -237,13 +237,16 @@ def test_a_row_under_no_parent_at_all_is_refused_at_once(child: Child, sides: Si
         insert(child.model, copy_of(child, sides) | {child.parent[1]: uuid.uuid4()})
 
 
+OTHERWISE = {"role": "guest", "scope": "audio", "what": "release", "misfit": "other", "why": "Another test."}
+
+
 @EACH_CHILD
 def test_a_standing_row_keeps_its_parent_and_owners(child: Child, sides: Sides) -> None:
     own = sides.ada[child.model.__name__]
     for column in (child.parent[1], *child.owners, *child.fixed):
         theirs = strange(child, column, sides)
         if theirs == row_of(own)[column]:
-            theirs = {"role": "guest", "scope": "audio", "given_at": sides.ada["Consultation"].ends_at}[column]
+            theirs = OTHERWISE.get(column, sides.ada["Consultation"].ends_at)
         with refused("passport|append-only"):
             change(own, **{column: theirs})
     assert row_of(type(own).objects.get(pk=own.pk)) == row_of(own)
@@ -575,6 +578,12 @@ def strange_suspension(of: str, *, times: int = 1, **facts: Any) -> Callable[[Si
     return violation
 
 
+def confirmed_by_the_proposer(sides: Sides) -> None:
+    decision = sides.ada["QuarantineDecision"]
+    row = row_of(decision)
+    change(decision, confirmed_by_id=row["proposed_by_id"], confirmed_at=row["proposed_at"])
+
+
 def nameless_number(sides: Sides) -> None:
     change(patient_of(sides), nhs_number="")
 
@@ -620,6 +629,14 @@ VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "one_open_suspension_of_everything": strange_suspension("everything", times=2),
     "one_standing_revocation_per_recording_and_user": twice(PlaybackRevocation),
     "revocation_is_ended_by_somebody_after_it_began": violate(PlaybackRevocation, ended_at="2030-01-01T00:00:00+00:00"),
+    "decision_takes_two_people": confirmed_by_the_proposer,
+    "decision_is_confirmed_by_somebody": violate(QuarantineDecision, confirmed_at=RETIRED["retired_at"]),
+    "decision_runs_once_confirmed": lambda sides: change(
+        sides.ada["QuarantineDecision"], job_id=sides.ada["ProcessingJob"].pk
+    ),
+    "decision_empties_once_confirmed": violate(QuarantineDecision, emptied_at=RETIRED["retired_at"]),
+    "decision_has_a_reason": twice(QuarantineDecision, why=""),
+    "one_open_decision_per_recording": twice(QuarantineDecision),
 }
 OWN_APPS = ("audit", "accounts", "patients", "consultations", "recordings")
 CONSTRAINTS = {
@@ -670,7 +687,7 @@ def test_a_word_outside_its_vocabulary_is_refused_by_the_database(
         violation = strange_alert(**{column: "dancing"})
     elif model is PlaybackSuspension:
         violation = strange_suspension("everything", **{column: "dancing"})
-    elif model in (CallEvent, RecordingConsent, Participant, Call, PlaybackRevocation):
+    elif model in (CallEvent, RecordingConsent, Participant, Call, PlaybackRevocation, QuarantineDecision):
         violation = twice(model, **{column: "dancing"})  # their standing words cannot be changed anyway
     else:
         violation = violate(model, **{column: "dancing"})
