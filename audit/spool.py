@@ -7,6 +7,7 @@ listing, playing and granting call `ledger.append` and refuse when it fails.
 import dataclasses
 import json
 import logging
+import time
 import uuid
 from datetime import datetime
 from pathlib import Path
@@ -46,7 +47,8 @@ def _write(actor: Actor, lines: tuple[Line, ...], now: datetime) -> None:
         marks = {"spool_id": str(uuid.uuid4()), "spooled_at": now.isoformat()}
         facts = dataclasses.asdict(dataclasses.replace(line, detail=ledger.encoded(line.detail) | marks))
         spooled.append(json.dumps({"actor": dataclasses.asdict(actor), "line": facts}, default=str))
-    name = f"{round(now.timestamp() * 1_000_000):020d}-{uuid.uuid4().hex}.jsonl"
+    # Two of the same moment stay in the order in which they were said.
+    name = f"{round(now.timestamp() * 1_000_000):020d}-{time.time_ns():020d}-{uuid.uuid4().hex}.jsonl"
     write_once(Path(settings.LEDGER_SPOOL_DIR) / name, "".join(text + "\n" for text in spooled).encode())
 
 

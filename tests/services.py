@@ -178,7 +178,7 @@ _NGINX_MAIN = """{user}
 daemon off; worker_processes 1; pid {directory}/pid; error_log stderr error;
 events {{ worker_connections 256; }}
 http {{
-    include /etc/nginx/mime.types;
+    include /etc/nginx/mime.types; access_log {directory}/access.log;
     sendfile on;
     client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;

@@ -70,7 +70,7 @@ class Life:
             "consultation": world.held, "planned": world.planned, "recording": world.recording,
             "segment": pieces.segment, "lease": pieces.lease, "job": pieces.job, "patient": world.patient,
             "clinician": world.clinician, "care": care, "user": world.patient.user, "entry": self.entry,
-            "alert": self.alert, "suspension": self.suspension,
+            "alert": self.alert, "suspension": self.suspension, "decision": pieces.decision,
         }  # fmt: skip
         return {kind: str(row.pk) for kind, row in rows.items()}
 
@@ -148,7 +148,7 @@ def _mark(markers: Markers, key: str, life: Life) -> None:
     markers.add_words(key, [world.patient.nhs_number or ""], "register")
     markers.add_words(key, [world.canary.decode().split()[-1]], "content")
     people = [world.patient, world.patient.user, world.clinician, world.clinician.user]
-    facts = [world.held, world.planned, world.recording, pieces.job, life.alert, life.suspension]
+    facts = [world.held, world.planned, world.recording, pieces.job, pieces.decision, life.alert, life.suspension]
     content = [world.call, world.replay, pieces.segment, pieces.chunk, pieces.lease, pieces.consent, pieces.viewing]
     markers.add_ids(key, [row.pk for row in people if row], "register")
     markers.add_ids(key, [row.pk for row in facts], "facts")
@@ -208,6 +208,7 @@ def _delete(life: Life) -> None:
     above = (CallEvent, RecordingConsent, Participant)
     with triggers.lifted(connection):
         life.suspension.delete()
+        life.pieces.decision.delete()
         life.alert.delete()
         for model in (*below, *above):
             model.objects.filter(patient=patient).delete()
