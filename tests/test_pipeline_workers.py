@@ -83,10 +83,16 @@ def work_and_die(visit: Visit, border: str) -> None:
 def plaintext_left(visit: Visit) -> list[Path]:
     """Return files, of the portal's and in temporary places, that hold a piece of what was said."""
     piece = media("audio", 2)[1][-400:-100]
-    places = [project.DATA_DIR, Path("/dev/shm")]
-    # What belongs to another account is not ours, and nothing of ours could be in it.
-    files = [file for place in places for file in place.rglob("*") if file.is_file() and os.access(file, os.R_OK)]
-    return [file for file in files if piece in file.read_bytes()]
+    files = [file for place in (project.DATA_DIR, Path("/dev/shm")) for file in place.rglob("*")]
+    return [file for file in files if piece in content_of(file)]
+
+
+def content_of(file: Path) -> bytes:
+    """Other programs keep files there, too: what is gone again, or another account's, is none of ours."""
+    try:
+        return file.read_bytes() if file.is_file() else b""
+    except (FileNotFoundError, PermissionError):
+        return b""
 
 
 def objects_expected(visit: Visit) -> set[str]:

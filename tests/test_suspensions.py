@@ -173,7 +173,7 @@ def test_a_list_asks_no_more_questions_for_it(cast: Cast, django_assert_num_quer
     pause(cast.ada.recording)
     with django_assert_num_queries(1):
         assert [one.is_paused for one in policy.playable_by(cast.ada.patient.user)] == [True]
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert policy.decide(cast.ada.patient.user, cast.ada.recording.pk).is_paused
 
 

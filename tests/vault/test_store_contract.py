@@ -132,7 +132,7 @@ def test_nothing_is_visible_while_writing_or_after_a_failed_write(shelf: Shelf, 
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])
-@pytest.mark.parametrize("value", ["../../etc/passwd", "/etc/passwd", "3f2b8c1e-5a4d-4e6f-9b70-1c2d3e4f5a6b", b"x", None])
+@pytest.mark.parametrize("value", ["../../etc", "/etc/passwd", "3f2b8c1e-5a4d-4e6f-9b70-1c2d3e4f5a6b", b"x", None])
 def test_an_id_that_is_no_uuid_is_a_type_error_everywhere(shelf: Shelf, ids: Ids, position: int, value: object) -> None:
     store, wrong = shelf.store, list(ids)
     wrong[position] = value  # type: ignore[call-overload]
