@@ -76,7 +76,8 @@ def work_and_die(visit: Visit, border: str) -> None:
     script = CHILD.format(canvas=CANVAS, storages=project.STORAGES)
     database = str(connections["default"].settings_dict["NAME"])
     words = [sys.executable, "-c", script, database, str(visit.job.pk), border]
-    done = subprocess.run(words, cwd=project.BASE_DIR, env=dict(os.environ), capture_output=True, timeout=60)
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "telehealth.settings"}
+    done = subprocess.run(words, cwd=project.BASE_DIR, env=environment, capture_output=True, timeout=60)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
 
 
