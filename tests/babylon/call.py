@@ -1,5 +1,8 @@
-"""One recorded call, step by step, with everything that happens to real ones: switches, reloads, late and repeated
-requests, and attempts to use what belongs to others. The steps of many calls are interleaved by tests/babylon/run.py."""
+"""One recorded call, step by step, with everything that happens to real ones.
+
+Switches, reloads, late and repeated requests, and attempts to use what belongs to others. The steps of many calls are
+interleaved by tests/babylon/run.py.
+"""
 
 import random
 import uuid

@@ -26,7 +26,7 @@ OWNED = (Consultation, Call, Participant, Recording, RecorderLease, Segment, Chu
 
 @dataclass(frozen=True)
 class Person:
-    """A patient, whom they speak with, and their watermark. `older` is a replay of last week that lists hold already."""
+    """A patient, whom they speak with, and their watermark. `older` is last week's replay, which lists hold already."""
 
     patient: Patient
     clinician: Clinician
