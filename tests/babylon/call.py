@@ -46,7 +46,6 @@ class RecordedCall:
     switched: int = 0
     refused: int = 0
     tried: int = 0
-    is_over: bool = False
 
     def __post_init__(self) -> None:
         self.visit = self.person.visit
@@ -75,7 +74,6 @@ class RecordedCall:
         for send in self.late:
             assert send().status_code == 201
             yield
-        self.is_over = True
 
     def _some_segments(self, count: int) -> list[int]:
         whole = range(1, self.switches + 1)
