@@ -13,8 +13,9 @@ from tests.browser.media_checks import RATE, decode
 from tests.visits import CANVAS
 
 Colour = tuple[int, int, int]
-# Tones lie this far apart, half a step off every multiple of the lowest: no overtone of one is another's.
-LOWEST_HZ, APART_HZ = 450, 110
+# A quarter of a step above the multiples of a step: the second, third and fourth overtones, which the codec adds when
+# a part begins, lie a quarter of a step or more from anybody's tone.
+LOWEST_HZ, APART_HZ = 476, 112
 WINDOW_S, STEP_S = 0.4, 0.2
 # Codec delay and the rounding of pictures to the canvas's rate: nothing is said of what is nearer to a border.
 BORDER_S = 0.3

@@ -45,7 +45,12 @@ def test_no_two_people_have_a_tone_or_a_colour_in_common() -> None:
     assert len({mark.tone_hz for mark in ALL}) == len({mark.colour for mark in ALL}) == len(ALL)
 
 
-@pytest.mark.parametrize("mark", [ALL[0], ALL[24], ALL[49]], ids=lambda mark: str(mark.number))
+def test_nobodys_overtones_are_near_somebodys_tone() -> None:
+    overtones = [times * mark.tone_hz for mark in ALL for times in (2, 3, 4)]
+    assert min(abs(overtone - mark.tone_hz) for overtone in overtones for mark in ALL) > 20
+
+
+@pytest.mark.parametrize("mark", [ALL[0], ALL[24], ALL[45], ALL[49]], ids=lambda mark: str(mark.number))
 def test_ones_own_recording_is_pure(visit: Visit, mark: Mark) -> None:
     verdict = verdict_on(visit, mark, audio=mark, video=mark)
     assert verdict.is_pure, verdict
