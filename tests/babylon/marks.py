@@ -23,7 +23,8 @@ LEVELS = (25, 97, 169, 241)
 # A stripe of another brightness wanders over a person's colour, so it never fills the picture.
 MOST_OF_A_PICTURE, SOME_OF_A_PICTURE = 0.6, 0.25
 SILENCE = 0.01
-A_NEIGHBOURS_TONE = 0.2
+# Below it is what a tone that begins or ends within a window spreads over others' (measured: 0.16).
+A_NEIGHBOURS_TONE = 0.3
 
 
 @dataclass(frozen=True)
