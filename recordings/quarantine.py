@@ -74,8 +74,7 @@ def propose(
         raise CannotDecide(_("Say why, so that your colleague can judge it."))
     if what == What.RELEASE and not misfit(recording.reason).may_be_released:
         raise CannotDecide(_("This cannot be released by anybody."))
-    if what == What.DISCARD and recording.legal_hold:
-        raise CannotDecide(_("There is a legal hold on this recording, so it is kept."))
+    _demand_no_hold(recording, what)
     if open_decision(recording, now=now):
         raise CannotDecide(_("Somebody has made a proposal already. Confirm or withdraw that one."))
     # One that has lapsed makes room.
@@ -110,6 +109,8 @@ def confirm(decision_id: UUID, *, by: User, actor: Actor, now: datetime) -> None
         # SECURITY: four eyes are two accounts, whatever sessions they sit in; the database says so, too.
         raise CannotDecide(_("You proposed this. Another person has to confirm it."))
     recording = decision.recording
+    # A hold may have been put on it since the proposal.
+    _demand_no_hold(recording, decision.what)
     QuarantineDecision.objects.filter(pk=decision.pk).update(confirmed_by=by, confirmed_at=now)
     if decision.what == What.RELEASE:
         job = jobs.enqueue(recording, now=now)
@@ -150,6 +151,11 @@ def _demand_right(by: User, recording: Recording) -> None:
         raise CannotDecide(_("You may look at held-back recordings, and not decide about them."))
     if Participant.objects.filter(consultation=recording.consultation_id, user=by.pk).exists():
         raise CannotDecide(_("You took part in this consultation, so colleagues decide."))
+
+
+def _demand_no_hold(recording: Recording, what: str) -> None:
+    if what == What.DISCARD and recording.legal_hold:
+        raise CannotDecide(_("There is a legal hold on this recording, so it is kept."))
 
 
 def _line(decision: QuarantineDecision, action: Action, reason: str, people: dict[str, str] | None = None) -> Line:

@@ -281,6 +281,15 @@ def test_a_legal_hold_keeps_it_from_being_discarded(cast: Cast, visit: Visit) ->
         propose(visit.recording, cast.administrator, "discard")
 
 
+def test_a_legal_hold_put_on_it_after_the_proposal_keeps_it_too(cast: Cast, visit: Visit, second: User) -> None:
+    decision = propose(visit.recording, cast.administrator, "discard")
+    Recording.objects.filter(pk=visit.recording.pk).update(legal_hold=True)
+    with pytest.raises(CannotDecide, match="legal hold"):
+        confirm(decision, second)
+    assert visit.recording.status == "quarantined"
+    assert stored_files(visit.recording)
+
+
 def test_without_the_ledger_nothing_is_decided(cast: Cast, visit: Visit, second: User, monkeypatch) -> None:
     decision = propose(visit.recording, cast.administrator, "discard")
 
