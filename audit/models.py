@@ -16,6 +16,7 @@ class Action(models.TextChoices):
     OPENED = "opened"
     WATCHED = "watched"
     REFUSED = "refused"
+    PAUSED = "paused"
     GRANTED = "granted"
     REVOKED = "revoked"
     CONSENTED = "consented"

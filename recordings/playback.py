@@ -13,13 +13,14 @@ from django.http import Http404
 
 from accounts.models import Viewer
 from audit import alerts, ledger, refusals
-from audit.models import Action, AlertKind
+from audit.models import Action, AlertKind, Entry
 from recordings import guard, policy
 from recordings.guard import Shown
 from recordings.models import PlaybackSession, Recording, Rendition
 
 PER_PAGE = 25
 ONE_VIEWING = timedelta(minutes=30)
+ONE_PAUSE = timedelta(minutes=1)
 # A player plays at most twice as fast as life, and may report half a minute played before the viewing began anew.
 FASTEST = 2
 REPORTED_LATE_S = 30
@@ -47,6 +48,9 @@ def recording_or_404(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, n
     Errors: Http404, TooManyRefusals, Paused, LedgerUnavailable.
     """
     decision = policy.decide(user, recording_id)
+    if decision.is_paused:
+        _note_paused(recording_id, decision, actor, now)
+        raise Paused
     if decision.recording is None:
         line = ledger.Line(Action.REFUSED, "recording", recording_id, decision.patient, reason=decision.reason)
         refusals.note(actor, line, now=now)
@@ -60,8 +64,18 @@ def recording_or_404(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, n
                 patient=decision.patient,
                 detail={"reason": decision.reason},
             )
-        raise Paused if decision.is_paused else Http404
+        raise Http404
     return guard.show(user, [decision.recording], actor=actor, now=now)[0]
+
+
+def _note_paused(recording_id: UUID, decision: policy.Decision, actor: ledger.Actor, now: datetime) -> None:
+    """Write down that somebody asked for what they may play later: a line a minute, however often a player tries.
+
+    It is no refusal of theirs and does not count against them.
+    """
+    told = Entry.objects.filter(object_id=recording_id, action=Action.PAUSED, actor=actor.id, at__gt=now - ONE_PAUSE)
+    if not told.exists():
+        ledger.append(actor, ledger.Line(Action.PAUSED, "recording", recording_id, decision.patient), now=now)
 
 
 def open_replay(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: datetime) -> Opened:

@@ -10,9 +10,9 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test import Client
 
 from accounts.models import User
-from audit import ledger
+from audit import ledger, refusals
 from audit.ledger import PORTAL, Actor
-from audit.models import Action, Entry
+from audit.models import Action, Alert, Entry
 from recordings import media_view, policy, suspensions
 from recordings.models import PlaybackSession, PlaybackSuspension, Recording
 from recordings.suspensions import Scope
@@ -65,11 +65,20 @@ def test_what_is_paused_is_listed_with_calm_words_and_does_not_open(cast: Cast, 
     clinic = Viewer(cast.ada.clinician.user).client.get("/clinic/recordings/recording/").content.decode()
     assert "Paused while we check something" in clinic and f'/recordings/{recording.pk}/"' not in clinic
     assert not PlaybackSession.objects.exists() and not lines_of(recording, Action.OPENED)
-    assert {line.reason for line in lines_of(recording, Action.REFUSED)} == {"suspended"}
+    assert len(lines_of(recording, Action.PAUSED)) == 1 and not lines_of(recording, Action.REFUSED)
     go_on(suspension, cast.administrator)
     assert "Paused" not in viewer.client.get("/recordings/").content.decode()
     assert opens(viewer, recording) == (200, 200, 204)
     assert viewer.get(recording.pk).body == cast.ada.canary
+
+
+def test_trying_again_and_again_while_it_is_paused_is_nobodys_fault(cast: Cast) -> None:
+    suspension, viewer = pause(cast.ada.recording), Viewer(cast.ada.patient.user)
+    answers = {opens(viewer, cast.ada.recording) for _ in range(refusals.MOST)}
+    assert answers == {(503, 503, 503)} and not Alert.objects.exists()
+    assert len(lines_of(cast.ada.recording, Action.PAUSED)) == 1, "a line a minute, not one a try"
+    go_on(suspension, cast.administrator)
+    assert opens(viewer, cast.ada.recording) == (200, 200, 204)
 
 
 @EVERY_SCOPE
