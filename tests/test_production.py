@@ -39,6 +39,26 @@ place = Participant.objects.get(consultation=planned, role="patient")
 result = {"recording": Recording.objects.get().pk, "planned": planned.pk, "patient": place.pk}
 """
 
+# What a third process, and nobody who serves anything, does.
+PAUSE = """
+from django.utils import timezone
+from audit.ledger import PORTAL
+from recordings import suspensions
+scope = suspensions.Scope.EVERYTHING
+result = suspensions.suspend(scope, reason="A check.", actor=PORTAL, now=timezone.now()).pk
+"""
+RESUME = """
+from django.utils import timezone
+from accounts.models import User
+from audit.ledger import Actor
+from recordings import suspensions
+from recordings.models import PlaybackSuspension
+somebody = Actor(User.objects.get(email="staff@demo.test").pk)
+pause = PlaybackSuspension.objects.get(pk="{pause}")
+suspensions.resume(pause, note="All is well.", actor=somebody, now=timezone.now())
+result = None
+"""
+
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory) -> Iterator[Production]:
@@ -131,6 +151,19 @@ def test_the_worker_makes_a_replay_that_only_its_people_can_play(portal: Product
     strange, absent = ben.ask(path, Range="bytes=0-"), ben.ask(f"{NOTHING}/media/", Range="bytes=0-")
     assert (strange.status, strange.body) == (absent.status, absent.body) == (404, absent.body)
     assert Browser(portal.front).ask(path).status == 401
+
+
+def test_a_pause_holds_in_every_web_process_with_the_next_request(portal: Production, ids, ada: Browser) -> None:
+    path = f"/recordings/{ids['recording']}/media/"
+
+    def answers() -> list[int]:
+        return [ada.at(front).ask(path, Range="bytes=0-99").status for front in (portal.first, portal.second)]
+
+    assert answers() == [206, 206]
+    pause = portal.run(PAUSE)
+    assert answers() == [503, 503]
+    portal.run(RESUME.format(pause=pause))
+    assert answers() == [206, 206]
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_sent(portal: Production, ada: Browser) -> None:
