@@ -102,10 +102,15 @@ def own_vault() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """SQLite in a file, as in real life: threads wait for each other, WAL and the timeout apply."""
+    """SQLite in a file, as in real life: threads wait for each other, WAL and the timeout apply.
+
+    Only that nothing waits for the disk: this database is thrown away, as PostgreSQL's of the tests is.
+    """
     for database in settings.DATABASES.values():
         if database["ENGINE"].endswith("sqlite3"):
             database.setdefault("TEST", {})["NAME"] = str(DATA_DIR / "test.sqlite3")
+            hurried = database["OPTIONS"]["init_command"].replace("synchronous=FULL", "synchronous=OFF")
+            database["OPTIONS"] = database["OPTIONS"] | {"init_command": hurried}
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,12 @@
 """The test rig keeps its promises: guards stand again, services stop, real data stays out of reach."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,6 +18,7 @@ from django.test import TransactionTestCase
 from audit import ledger, triggers
 from audit.models import Action, Entry
 from recordings import safe, tasks
+from telehealth.settings import SQLITE_OPTIONS
 from tests import services
 from tests.cast import Cast
 
@@ -61,15 +65,19 @@ def test_the_database_is_the_one_that_was_asked_for() -> None:
     assert "test" in str(connection.settings_dict["NAME"])
 
 
+def pragmas(cursor: Any) -> dict[str, object]:
+    names = ("journal_mode", "synchronous", "recursive_triggers")
+    return {name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
+
+
 @pytest.mark.sqlite
 @pytest.mark.django_db
-def test_sqlite_runs_as_in_the_portal() -> None:
+def test_sqlite_runs_as_in_the_portal_but_for_waiting_for_the_disk(tmp_path: Path) -> None:
     with connection.cursor() as cursor:
-        found = {
-            name: cursor.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("journal_mode", "synchronous", "recursive_triggers")
-        }
-    assert found == {"journal_mode": "wal", "synchronous": 2, "recursive_triggers": 1}
+        assert pragmas(cursor) == {"journal_mode": "wal", "synchronous": 0, "recursive_triggers": 1}
+    with closing(sqlite3.connect(tmp_path / "portal.sqlite3")) as portal:
+        portal.executescript(SQLITE_OPTIONS["init_command"])
+        assert pragmas(portal) == {"journal_mode": "wal", "synchronous": 2, "recursive_triggers": 1}
 
 
 def test_tests_keep_out_of_the_developers_data() -> None:
