@@ -13,7 +13,7 @@ class AuditConfig(AppConfig):
 
         for table in ("audit_entry", "audit_checkpoint", "audit_verification"):
             triggers.register(triggers.append_only(table))
-        pre_migrate.connect(triggers.lift_before_migrate, dispatch_uid="audit.triggers")
+        pre_migrate.connect(triggers.lift_before_migrate, sender=self, dispatch_uid="audit.triggers")
         # Remaking a table on SQLite drops its triggers silently, so they are put back after every migrate.
-        post_migrate.connect(triggers.install_after_migrate, dispatch_uid="audit.triggers")
+        post_migrate.connect(triggers.install_after_migrate, sender=self, dispatch_uid="audit.triggers")
         checks.register(triggers.check_installed, checks.Tags.database)

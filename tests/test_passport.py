@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core.management import call_command
+from django.core.management.sql import emit_pre_migrate_signal
 from django.db import DatabaseError, IntegrityError, connection, models, transaction
 from django.utils import timezone
 
@@ -355,10 +356,7 @@ def test_a_migration_that_remakes_a_table_gets_its_guards_back(sides: Sides) -> 
 @pytest.mark.parametrize("model", [Consultation, Participant, Call, Recording, RecorderLease, Segment])
 def test_a_table_that_others_guards_look_at_can_be_remade_by_a_migration(model: type[models.Model]) -> None:
     """SQLite renames no table while a trigger of another one names a missing one: `migrate` would not run."""
-    models.signals.pre_migrate.send(
-        sender=apps.get_app_config(model._meta.app_label), app_config=apps.get_app_config(model._meta.app_label),
-        verbosity=0, interactive=False, using="default", plan=[], apps=apps,
-    )  # fmt: skip
+    emit_pre_migrate_signal(0, False, "default", apps=apps, plan=[])
     remake(model)
     call_command("migrate", verbosity=0)
     assert triggers.missing(connection) == []
