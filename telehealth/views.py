@@ -1,5 +1,6 @@
 """The portal home, landing by role, and health. Composes what the apps offer."""
 
+import logging
 from typing import Any
 
 from allauth.account.views import LoginView
@@ -22,6 +23,7 @@ from recordings.vault import VaultError
 from telehealth import demo
 
 LAST_REPLAYS = 3
+log = logging.getLogger(__name__)
 
 
 class SignInView(LoginView):  # type: ignore[misc]
@@ -79,10 +81,11 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Say whether the database answers, the master key opens and the storage is there; nothing more, to nobody."""
+    """Say whether the database answers, the master key opens and the storage is there; why not, to the log alone."""
     try:
         connection.ensure_connection()
         safe.vault().check()
-    except (DatabaseError, VaultError):
+    except (DatabaseError, VaultError) as error:
+        log.error("not ready: %s", error)
         return HttpResponse("not ready", status=503, content_type="text/plain")
     return HttpResponse("ready", content_type="text/plain")

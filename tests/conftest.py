@@ -32,8 +32,8 @@ STRANGE = {
 }  # fmt: skip
 for name in STRANGE:
     os.environ.pop(name, None)
-# Nor their account at AWS: boto3 would look into the shell, their home and the machine's own identity.
-for name in [name for name in os.environ if name.startswith("AWS_")]:
+# Nor their token of a Vault or account at AWS: boto3 would look into the shell, their home and the machine's identity.
+for name in [name for name in os.environ if name.startswith(("AWS_", "VAULT_"))]:
     del os.environ[name]
 os.environ |= dict.fromkeys(["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG"], os.devnull)
 os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing"}
@@ -51,6 +51,7 @@ from recordings.vault import create_master_key_file  # noqa: E402
 from telehealth.celery import app as celery  # noqa: E402
 from tests.aws import Aws  # noqa: E402
 from tests.cast import Cast, make_cast  # noqa: E402
+from tests.transit import Transit  # noqa: E402
 
 # The processes that share the tests among them (pytest -n) begin here, too, each with a directory of its own.
 del os.environ["DJANGO_SETTINGS_MODULE"]
@@ -175,3 +176,19 @@ def aws(aws_server: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     aws_server.begin()
     yield aws_server
     aws_server.fault = None
+
+
+@pytest.fixture(scope="session")
+def transit_server() -> Iterator[Transit]:
+    server = Transit()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def transit(transit_server: Transit, monkeypatch: pytest.MonkeyPatch) -> Iterator[Transit]:
+    """HashiCorp Vault's Transit engine on this machine, as tests/transit.py plays it, and the token for it."""
+    transit_server.begin()
+    monkeypatch.setenv("VAULT_TOKEN", transit_server.token)
+    yield transit_server
+    transit_server.begin()

@@ -24,7 +24,7 @@ _LARGEST_KEY_FILE = 64 * 1024
 
 
 class Aead(Protocol):
-    """What the vault needs of tink.aead.Aead; a KMS client of Tink gives one too."""
+    """What the vault needs of tink.aead.Aead; a master key in a KMS is one, too."""
 
     def encrypt(self, plaintext: bytes, associated_data: bytes) -> bytes: ...
 
@@ -131,5 +131,16 @@ def _kms_aead(uri: str) -> Aead:
     return kms_aead(uri)
 
 
-# Another KMS is added here: a scheme, and a function from the URI to the AEAD of Tink's client for it.
-MASTER_KEY_SCHEMES: dict[str, Callable[[str], Aead]] = {"aws-kms": _kms_aead, "file": _file_aead}
+def _transit_aead(uri: str) -> Aead:
+    # Imported here for the same reason: hvac brings requests with it.
+    from .transit import transit_aead
+
+    return transit_aead(uri)
+
+
+# Another KMS is added here: a scheme, and a function from the URI to an AEAD that binds the associated data.
+MASTER_KEY_SCHEMES: dict[str, Callable[[str], Aead]] = {
+    "aws-kms": _kms_aead,
+    "file": _file_aead,
+    "hcvault": _transit_aead,
+}
