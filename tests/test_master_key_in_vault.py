@@ -85,10 +85,11 @@ def test_a_sealed_vault_is_a_pause_and_never_a_quarantine(cast: Cast, ada: Viewe
 
 
 def test_without_its_vault_the_portal_is_not_ready_and_says_why_to_whoever_prepares_it(
-    transit: Transit, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    transit: Transit, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys
 ) -> None:
     assert Client().get("/readyz").status_code == 200
     call_command("prepare_vault")
+    assert "Nobody may delete it there" in capsys.readouterr().out
     monkeypatch.setenv("VAULT_TOKEN", "hvs.hunter2")
     safe.vault.cache_clear()
     assert (Client().get("/readyz").status_code, Client().get("/readyz").content) == (503, b"not ready")

@@ -71,7 +71,7 @@ class TransitAead:
             response = client.secrets.transit.encrypt_data(
                 self._key.name, _text(plaintext), associated_data=_text(associated_data), mount_point=self._key.mount
             )
-        ciphertext = _result_of(response, "ciphertext").encode()
+        ciphertext = _result_of(response, "ciphertext").encode("ascii", "replace")
         if not _CIPHERTEXT.fullmatch(ciphertext):
             raise MasterKeyUnusable(_STRANGE)
         return ciphertext

@@ -20,4 +20,6 @@ class Command(BaseCommand):
         except VaultError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Recordings lie at {settings.STORAGE_URL}.")
-        self.stdout.write(f"The master key is at {settings.MASTER_KEY_URI}. Keep a copy in another place.")
+        is_file = settings.MASTER_KEY_URI.startswith("file:")
+        care = "Keep a copy in another place." if is_file else "Nobody may delete it there: nothing would open again."
+        self.stdout.write(f"The master key is at {settings.MASTER_KEY_URI}. {care}")
