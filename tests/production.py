@@ -228,10 +228,7 @@ def production(directory: Path, **more: str) -> Iterator[Production]:
         }
         (directory / "data").mkdir(mode=0o700)
         facts: dict[str, Any] = {"cwd": ROOT, "env": environment(directory, **names, **more)}
-        for command in [
-            *commands("portal-release.service", directory),
-            [sys.executable, "manage.py", "prepare_vault"],
-        ]:
+        for command in commands("portal-release.service", directory):
             done = subprocess.run(command, **facts, capture_output=True, text=True, timeout=120)
             assert done.returncode == 0, f"{command}:\n{done.stdout[-1000:]}{done.stderr[-3000:]}"
         webs = {}

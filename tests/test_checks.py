@@ -139,12 +139,22 @@ def test_guardians_anonymous_person_is_refused() -> None:
 def test_a_lost_master_key_is_refused_while_something_is_wrapped_with_it(tmp_path: Path, settings) -> None:
     patient = make_patient("Ada")
     safe.active_keyset(patient)
-    assert stored.refuse_a_lost_master_key(databases=["default"]) == []
+    assert stored.refuse_a_missing_master_key(databases=["default"]) == []
     settings.MASTER_KEY_URI = f"file://{tmp_path}/lost.key"
-    (message,) = stored.refuse_a_lost_master_key(databases=["default"])
+    (message,) = stored.refuse_a_missing_master_key(databases=["default"])
     assert message.id == "telehealth.E010" and str(message.hint).startswith("Put the file back")
     PatientKey.objects.update(wrapped_keyset=None, retired_at=timezone.now(), destroyed_at=timezone.now())
-    assert stored.refuse_a_lost_master_key(databases=["default"]) == []
+    assert stored.refuse_a_missing_master_key(databases=["default"]) == []
+
+
+@pytest.mark.database
+@pytest.mark.django_db
+def test_on_the_open_network_nothing_starts_without_a_master_key(tmp_path: Path, settings) -> None:
+    settings.USES_TLS = True
+    assert stored.refuse_a_missing_master_key(databases=["default"]) == []
+    settings.MASTER_KEY_URI = f"file://{tmp_path}/none.key"
+    (message,) = stored.refuse_a_missing_master_key(databases=["default"])
+    assert message.id == "telehealth.E020" and str(message.hint).startswith("Run manage.py prepare_vault")
 
 
 def test_nothing_is_asked_of_a_database_that_nobody_named() -> None:

@@ -33,7 +33,7 @@ def register() -> None:
     register_check(rights.refuse_a_superuser_column, Tags.database)
     register_check(stored.refuse_an_anonymous_person, Tags.database)
     register_check(stored.refuse_debugging_real_people, Tags.database)
-    register_check(stored.refuse_a_lost_master_key, Tags.database)
+    register_check(stored.refuse_a_missing_master_key, Tags.database)
 
 
 def refuse_unsafe_start() -> None:

@@ -50,17 +50,25 @@ def refuse_an_anonymous_person(*, databases: Sequence[str] | None = None, **_: A
     ]
 
 
-def refuse_a_lost_master_key(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+def refuse_a_missing_master_key(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """A new master key could not open what the lost one wrapped, and new recordings would hide the loss."""
     address = urlsplit(settings.MASTER_KEY_URI)
     if address.scheme != "file" or Path(unquote(address.path)).exists() or not is_there(PatientKey, databases):
         return []
-    if not PatientKey.objects.filter(wrapped_keyset__isnull=False).exists():
-        return []
+    if PatientKey.objects.filter(wrapped_keyset__isnull=False).exists():
+        return [
+            Error(
+                "The master key that MASTER_KEY_URI names is not there, but patients' keys are wrapped with it.",
+                hint="Put the file back from its backup: without it no recording can be opened.",
+                id="telehealth.E010",
+            )
+        ]
+    if not settings.USES_TLS:
+        return []  # an embedded portal makes it at its first start
     return [
         Error(
-            "The master key that MASTER_KEY_URI names is not there, but patients' keys are wrapped with it.",
-            hint="Put the file back from its backup: without it no recording can be opened.",
-            id="telehealth.E010",
+            "There is no master key where MASTER_KEY_URI says.",
+            hint="Run manage.py prepare_vault once, or mount the file that holds the key.",
+            id="telehealth.E020",
         )
     ]
