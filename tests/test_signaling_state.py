@@ -183,8 +183,10 @@ def test_a_slow_reader_slows_nobody_else_and_is_given_up(house: House, monkeypat
     ada, osei = room.begins()
     osei.stop_reading()
     sdp = "x" * 30_000
-    for number in range(20):
-        assert ada.ask("sig.offer", to=osei.sid, gen=ada.gen, neg=number, sdp=sdp)["t"] == "ack"
+    answers = [ada.ask("sig.offer", to=osei.sid, gen=ada.gen, neg=number, sdp=sdp) for number in range(20)]
+    # Each is answered; on a busy machine the last ones find that the reader was given up already.
+    taken = [answer["t"] for answer in answers].count("ack")
+    assert taken and [answer.get("code") for answer in answers[taken:]] == ["no_peer"] * (20 - taken)
     left = ada.hears("left")["participant"]
     assert (left["id"], left["present"]) == (room.id_of("clinician"), False)
     again = house.portal.line(room.user("clinician"), room.consultation.pk, tab=osei.tab)
