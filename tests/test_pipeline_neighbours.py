@@ -191,11 +191,11 @@ def ordinary(cast: Cast, seed: int) -> Visit:
     return visit.end(chance.choice(["ended", "lost"]))
 
 
-@pytest.mark.isolation
-def test_ordinary_visits_are_never_held_back(cast: Cast) -> None:
+@pytest.mark.parametrize("visits", [5, pytest.param(60, marks=[pytest.mark.long, pytest.mark.isolation])])
+def test_ordinary_visits_are_never_held_back(cast: Cast, visits: int) -> None:
     """Switches, pauses, reloads, lost sockets, lost and late pieces, clocks that are a little off, in any order."""
-    seeds, fine = range(20), 0
-    for seed in seeds:
+    fine = 0
+    for seed in range(visits):
         with undone():
             visit = ordinary(cast, seed)
             later = visit.after(1300)
@@ -204,4 +204,4 @@ def test_ordinary_visits_are_never_held_back(cast: Cast) -> None:
             recording = visit.process()
             assert recording.status in EXPECTED, (seed, recording.status, recording.reason, visit.job.fault)
             fine += 1
-    record("ordinary visits / shown", f"{fine} of {len(seeds)}", "all")
+    record("ordinary visits / shown", f"{fine} of {visits}", "all")

@@ -81,7 +81,7 @@ def test_the_two_keys_share_no_function_manager_or_constant(policy: ModuleType) 
 def test_lists_and_decisions_agree_whatever_is_wrong_with_the_grants() -> None:
     compared = allowed = 0
     for seed in range(3):
-        sides = [make_side(1000 * seed + number) for number in range(16)]
+        sides = [make_side(1000 * seed + number) for number in range(10)]
         Damage(seed).plant(sides)
         people = [user for side in sides for user in side.users]
         people += User.objects.exclude(pk__in=[user.pk for user in people]).order_by("-date_joined")[:5]
@@ -91,7 +91,7 @@ def test_lists_and_decisions_agree_whatever_is_wrong_with_the_grants() -> None:
                 decision = recordings.decide(user, side.recording.pk)
                 assert (decision.recording is not None) == (side.recording.pk in listed), decision.reason
                 compared, allowed = compared + 1, allowed + (decision.recording is not None)
-    assert allowed > 50
+    assert allowed > 30
     record("two keys: list and decision agree", f"{compared} of {compared} pairs, {allowed} allowed", "all")
 
 
