@@ -6,6 +6,7 @@ import zoneinfo
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, AnonymousUser, BaseUserManager, Group
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -18,6 +19,11 @@ STAFF = "Staff"
 def validate_time_zone(name: str) -> None:
     if name not in zoneinfo.available_timezones():
         raise ValidationError(_("%(name)s is not a known time zone."), params={"name": name})
+
+
+validate_phone = RegexValidator(
+    r"^\+?[0-9][0-9 ()-]{4,30}$", _("Write the number with digits, spaces and an optional + at its start.")
+)
 
 
 def default_time_zone() -> str:
@@ -63,6 +69,7 @@ class User(AbstractUser):
         _("time zone"), max_length=64, default=default_time_zone, validators=[validate_time_zone]
     )
     language = models.CharField(_("language"), max_length=16, default="en-gb")
+    phone = models.CharField(_("phone number"), max_length=32, blank=True, validators=[validate_phone])
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 
     USERNAME_FIELD = "email"

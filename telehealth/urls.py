@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from accounts.sites import clinic_site
+from consultations.consent_views import consented
 from telehealth import views
 
 clinic_urls, clinic_app, clinic_namespace = clinic_site.urls
@@ -18,6 +19,9 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("landing/", views.landing, name="landing"),
     path("account/login/", views.SignInView.as_view(), name="account_login"),
+    path("account/", include("accounts.urls")),
+    path("account/needs/", include("patients.urls")),
+    path("account/consents/", consented, name="consents"),
     path("account/", include("allauth.account.urls")),
     path("consultations/", include("consultations.urls")),
     path("recordings/", include("recordings.urls")),

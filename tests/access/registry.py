@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def sockets() -> set[str]:
 
 
 def messages() -> set[str]:
+    import_module("consultations.routing")  # the consumer brings the handlers with it
     assert HELLO, "the first message is read outside the registry"
     return {"hello", *MESSAGES}
 

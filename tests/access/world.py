@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
@@ -47,8 +48,9 @@ PARTS = {
 }  # fmt: skip
 NOT_IN_IT = frozenset({"colleague"})
 NEVER = uuid.UUID("00000000-0000-4000-8000-0000000000ff")
-# A line of the ledger is never deleted: the two relations ask for two numbers that nobody has used.
+# Rows that are numbered: the two relations ask for two numbers that nobody has used.
 ENTRIES = {"deleted": "900001", "never": "900002"}
+NUMBERED = frozenset({"entry", "device"})
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Life:
     entry: Entry
     alert: Alert
     suspension: PlaybackSuspension
+    device: UserSession
     token: str
 
     def ids(self) -> dict[str, str]:
@@ -71,6 +74,7 @@ class Life:
             "segment": pieces.segment, "lease": pieces.lease, "job": pieces.job, "patient": world.patient,
             "clinician": world.clinician, "care": care, "user": world.patient.user, "entry": self.entry,
             "alert": self.alert, "suspension": self.suspension, "decision": pieces.decision,
+            "device": self.device,
         }  # fmt: skip
         return {kind: str(row.pk) for kind, row in rows.items()}
 
@@ -100,7 +104,7 @@ class Matrix:
             return self.ids[person.life][of] if person.life else None
         if relation == "other":
             return self.ids["ada" if person.life != "ada" else "ben"][of]
-        if of == "entry":
+        if of in NUMBERED:
             return ENTRIES[relation]
         return self.ids["gone"][of] if relation == "deleted" else str(NEVER)
 
@@ -140,7 +144,10 @@ def _life(key: str) -> Life:
         suspensions.Scope.RECORDING, recording.pk, reason="Looked at", actor=actor, now=now
     )
     suspensions.resume(suspension, note="All is well", actor=actor, now=now)
-    return Life(world, pieces, entry, alert, suspension, tokens.issue(pieces.segment, now=now))
+    device = UserSession.objects.create(
+        user=world.patient.user, ip="127.0.0.1", user_agent=mark(key, "device"), session_key=f"session-{key}"
+    )
+    return Life(world, pieces, entry, alert, suspension, device, tokens.issue(pieces.segment, now=now))
 
 
 def _mark(markers: Markers, key: str, life: Life) -> None:
