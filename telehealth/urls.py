@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from accounts.sites import clinic_site
@@ -22,6 +23,8 @@ urlpatterns = [
     path("account/", include("accounts.urls")),
     path("account/needs/", include("patients.urls")),
     path("account/consents/", consented, name="consents"),
+    # SECURITY: allauth's own page would let people change the address they sign in with.
+    path("account/email/", RedirectView.as_view(pattern_name="account"), name="account_email"),
     path("account/", include("allauth.account.urls")),
     path("consultations/", include("consultations.urls")),
     path("recordings/", include("recordings.urls")),

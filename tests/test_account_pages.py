@@ -44,6 +44,14 @@ def test_somebody_changes_how_to_reach_them_and_nothing_else(cast: Cast) -> None
     assert (after.name, after.email, after.is_staff) == (before.name, before.email, False)
 
 
+def test_nobody_changes_the_address_they_sign_in_with(cast: Cast) -> None:
+    client, email = browser(cast.ada.patient.user), cast.ada.patient.user.email
+    for action in ("action_add", "action_primary"):
+        answer = client.post("/account/email/", {"email": "x@y.test", action: ""})
+        assert (answer.status_code, answer["Location"]) == (302, "/account/")
+    assert User.objects.get(pk=cast.ada.patient.user.pk).email == email
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("phone", "call me"), ("phone", "1" * 40), ("time_zone", "Mars/Base"), ("time_zone", "")]
 )
