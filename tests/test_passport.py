@@ -18,7 +18,15 @@ from django.utils import timezone
 from accounts.models import User
 from audit import alerts, ledger, triggers
 from audit.models import Action, Alert, AlertKind, Checkpoint, Entry
-from consultations.models import Call, CallEvent, Consultation, Participant, RecordingConsent
+from consultations.models import (
+    Availability,
+    Call,
+    CallEvent,
+    Consultation,
+    Participant,
+    RecordingConsent,
+    TimeOff,
+)
 from patients.models import CareRelationship, Patient, PatientKey
 from recordings.models import (
     Chunk,
@@ -32,6 +40,7 @@ from recordings.models import (
     Rendition,
     Segment,
 )
+from tests.bookings import make_hours
 from tests.cast import FIFTEEN, HALF_A_MINUTE_MS, Cast, Pieces, World, make_ended_call, make_pieces
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -68,6 +77,10 @@ def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
         "ProcessingJob": pieces.job,
         "PlaybackSession": pieces.viewing,
         "QuarantineDecision": pieces.decision,
+        "Availability": make_hours(world.clinician),
+        "TimeOff": TimeOff.objects.create(
+            clinician=world.clinician, starts_at=world.planned.ends_at, ends_at=world.planned.ends_at + FIFTEEN
+        ),
         "PlaybackRevocation": PlaybackRevocation.objects.create(
             recording=world.recording, patient=world.patient, user=world.colleague.user, why="left",
             revoked_at=world.held.ends_at, revoked_by=world.clinician.user,
@@ -599,6 +612,10 @@ VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "one_key_per_patient_and_version": another_key(**RETIRED),
     "one_active_key_per_patient": another_key(version=2),
     "destroyed_key_has_no_keyset": another_key(version=2, **RETIRED, destroyed_at=RETIRED["retired_at"]),
+    "availability_ends_after_it_starts": violate(Availability, ends="08:00"),
+    "availability_last_day_follows_first": violate(Availability, valid_until="2020-01-01"),
+    "availability_slots_are_of_sensible_length": violate(Availability, slot_minutes=4),
+    "time_off_ends_after_it_starts": violate(TimeOff, ends_at="2020-01-01T00:00:00+00:00"),
     "consultation_ends_after_it_starts": lambda sides: change(
         sides.ada["Consultation"],
         ends_at=sides.ada["Consultation"].starts_at,
