@@ -12,7 +12,7 @@ from consultations.models import LONGEST_SLOT, Availability, Consultation, TimeO
 from consultations.slots import Interval, Slot, free_slots
 from patients.models import Patient
 
-A_DAY = timedelta(days=1)
+A_DAY, AN_INSTANT = timedelta(days=1), timedelta(microseconds=1)
 TAKES_TIME = (Consultation.Status.PLANNED, Consultation.Status.IN_PROGRESS)
 Busy = dict[UUID, list[Interval]]
 

@@ -31,6 +31,13 @@ def _no_overlap() -> Guard:
 
 GUARDS = (
     immutable(CONSULTATION, ["patient_id", "clinician_id"]),
+    append_only("consultations_consultationchange"),
+    passport(
+        "consultations_consultationchange",
+        parent=CONSULTATION,
+        parent_column="consultation_id",
+        owners=["patient_id"],
+    ),
     immutable(CALL, ["consultation_id", "patient_id", "clinician_id"]),
     passport(CALL, parent=CONSULTATION, parent_column="consultation_id", owners=["patient_id", "clinician_id"]),
     immutable(PARTICIPANT, ["consultation_id", "patient_id", "user_id", "role"]),

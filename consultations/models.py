@@ -126,7 +126,7 @@ class ConsultationQuerySet(models.QuerySet["Consultation"]):
         return self.select_related("patient__user", "clinician__user")
 
 
-@closed_vocabulary("status")
+@closed_vocabulary("status", "preferred_mode")
 class Consultation(models.Model):
     class Status(models.TextChoices):
         REQUESTED = "requested", _("requested")
@@ -148,6 +148,8 @@ class Consultation(models.Model):
     starts_at = models.DateTimeField(_("starts at"))
     ends_at = models.DateTimeField(_("ends at"))
     reason = models.CharField(_("reason"), max_length=200)
+    preferred_mode = models.CharField(_("prefers"), max_length=8, choices=Mode, default=Mode.AUDIO)
+    adjustments = models.CharField(_("needs"), max_length=300, blank=True)
     status = models.CharField(max_length=16, choices=Status, default=Status.PLANNED)
     ended_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -176,6 +178,31 @@ class Consultation(models.Model):
 
     def __str__(self) -> str:
         return f"consultation {self.pk}"
+
+
+@closed_vocabulary("what")
+class ConsultationChange(models.Model):
+    """What became of a booking: moved or cancelled, by whom and why. Append-only; the patient can read all of it."""
+
+    class What(models.TextChoices):
+        MOVED = "moved", _("moved")
+        CANCELLED = "cancelled", _("cancelled")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    consultation = models.ForeignKey(Consultation, on_delete=models.PROTECT, related_name="changes")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
+    what = models.CharField(max_length=16, choices=What)
+    was = models.DateTimeField()  # when it would have started
+    why = models.CharField(max_length=200, blank=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["at"]
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.consultation_id}"
 
 
 @closed_vocabulary("role", "recording")

@@ -7,7 +7,8 @@ from django.http import Http404
 from guardian.shortcuts import assign_perm, remove_perm
 
 from accounts.models import User, Viewer
-from consultations.models import Consultation, ConsultationUserObjectPermission, Participant
+from consultations.models import Availability, Consultation, ConsultationUserObjectPermission, Participant
+from patients.models import CareRelationship, Clinician, Patient
 
 VIEW, JOIN = "see_consultation", "join_consultation"
 # The place of one of the two people whose consultation it is, held by the account that the profile belongs to.
@@ -45,6 +46,32 @@ def get_visible_or_404(user: Viewer, consultation_id: UUID) -> Consultation:
     if consultation is None:
         raise Http404
     return consultation
+
+
+def get_ones_own_or_404(user: Viewer, consultation_id: UUID) -> Consultation:
+    """Return a consultation to its patient: only they change and cancel it here."""
+    consultation = get_visible_or_404(user, consultation_id)
+    if consultation.patient.user_id != user.pk:
+        raise Http404
+    return consultation
+
+
+def patient_of(user: Viewer) -> Patient | None:
+    """Return who books for themselves: the patient whose account this is, read afresh."""
+    return Patient.objects.select_related("user").filter(user=user.pk, user__is_active=True).first()
+
+
+def clinicians_of(patient: Patient) -> QuerySet[Clinician]:
+    """Who cares for this patient now; they can be booked by name."""
+    care = CareRelationship.objects.filter(clinician=OuterRef("pk"), patient=patient, until__isnull=True)
+    return Clinician.objects.filter(Exists(care), is_active=True, user__is_active=True).select_related("user")
+
+
+def bookable_by(patient: Patient) -> QuerySet[Availability]:
+    """The hours this patient may book: all of those who care for them, and of others what is open to new patients."""
+    cares = Q(clinician__in=clinicians_of(patient).values("pk"))
+    works_here = Q(clinician__is_active=True, clinician__user__is_active=True)
+    return Availability.objects.filter(works_here, cares | Q(for_new_patients=True))
 
 
 def place_in(user: Viewer, consultation_id: UUID) -> Participant | None:

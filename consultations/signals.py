@@ -5,3 +5,9 @@ from django.dispatch import Signal
 # Sent with `call` and `now`, inside the transaction of a state event that can change what may be captured:
 # somebody joined, left, was admitted, answered about recording; the mode changed; the call ended.
 call_changed = Signal()
+
+# Sent with `consultation` and `now` after the transaction that booked, moved or cancelled it; who listens is not waited
+# for by the database, and what they fail at undoes nothing.
+booked = Signal()
+moved = Signal()
+cancelled = Signal()

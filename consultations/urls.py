@@ -1,10 +1,12 @@
 from django.urls import path
 
-from consultations import views
+from consultations import booking_views, views
 
 app_name = "consultations"
 urlpatterns = [
     path("", views.consultation_list, name="list"),
     path("<uuid:pk>/", views.consultation_detail, name="detail"),
+    path("<uuid:pk>/move/", booking_views.move, name="move"),
+    path("<uuid:pk>/cancel/", booking_views.cancel, name="cancel"),
     path("<uuid:pk>/call/", views.call, name="call"),
 ]

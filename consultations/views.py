@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.roles import LANDING, role_of
 from audit import refusals
-from consultations import pages, policy
+from consultations import booking, booking_pages, pages, policy
 from consultations.models import Participant
 from consultations.services import may_be_joined
 from consultations.wordings import CURRENT
@@ -45,6 +45,10 @@ def consultation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "other_name": pages.other_name(request.user, consultation),
         "state_text": pages.state_text(consultation, now),
         "can_join": may_be_joined(consultation, now=now),
+        "is_its_patient": consultation.patient.user_id == request.user.pk,
+        "can_change": booking.is_changeable(consultation, now=now),
+        "changeable_until": booking_pages.until_when(consultation),
+        "history": booking_pages.history(request.user, consultation),
         "has_begun": consultation.calls.filter(started_at__isnull=False).exists(),
     }
     return render(request, "consultations/detail.html", context)

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import uuid
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -14,8 +14,8 @@ from django.utils import timezone
 from accounts.models import STAFF, User
 from audit import ledger
 from consultations import calls, consents, modes, presence
-from consultations.models import Consultation, Participant
-from consultations.services import book
+from consultations.booking import book
+from consultations.models import Availability, Consultation, Participant
 from consultations.wordings import CURRENT
 from patients.models import Clinician, Patient
 from recordings import capture, live, pipeline
@@ -48,6 +48,8 @@ class DemoPatient(Person):
 class DemoClinician(Person):
     registration_number: str
     speciality: str
+    slot_minutes: int
+    for_new_patients: bool
 
 
 PATIENTS = [
@@ -60,9 +62,9 @@ PATIENTS = [
     ),
 ]
 CLINICIANS = [
-    DemoClinician("dr.osei@demo.test", "Samuel Osei", 1100, (150, 60, 160), "DEMO-1001", "General practice"),
-    DemoClinician("dr.lind@demo.test", "Karin Lind", 1320, (190, 160, 30), "DEMO-1002", "Cardiology"),
-    DemoClinician("dr.haddad@demo.test", "Nour Haddad", 1540, (30, 150, 170), "DEMO-1003", "Dermatology"),
+    DemoClinician("dr.osei@demo.test", "Samuel Osei", 1100, (150, 60, 160), "DEMO-1001", "General practice", 15, True),
+    DemoClinician("dr.lind@demo.test", "Karin Lind", 1320, (190, 160, 30), "DEMO-1002", "Cardiology", 30, False),
+    DemoClinician("dr.haddad@demo.test", "Nour Haddad", 1540, (30, 150, 170), "DEMO-1003", "Dermatology", 20, True),
 ]
 REASONS = {
     "dr.osei@demo.test": "Asthma review",
@@ -81,12 +83,30 @@ def people() -> None:
         Patient.objects.get_or_create(user=user, defaults=facts)
     for clinician in CLINICIANS:
         facts = {"registration_number": clinician.registration_number, "speciality": clinician.speciality}
-        Clinician.objects.get_or_create(user=_user(clinician.email, clinician.name), defaults=facts)
+        profile, _made = Clinician.objects.get_or_create(user=_user(clinician.email, clinician.name), defaults=facts)
+        _hours(profile, clinician)
     staff = _user(STAFF_EMAIL, "Robin Vale")
     if not staff.is_staff:
         staff.is_staff = True
         staff.save(update_fields=["is_staff"])
     staff.groups.add(Group.objects.get(name=STAFF))
+
+
+def _hours(profile: Clinician, person: DemoClinician) -> None:
+    """Let a clinician without hours work on weekdays, with an hour at noon."""
+    if profile.availability.exists():
+        return
+    for weekday in Availability.Weekday.values[:5]:
+        for starts, ends in ((time(9), time(12)), (time(13), time(17))):
+            Availability.objects.create(
+                clinician=profile,
+                weekday=weekday,
+                starts=starts,
+                ends=ends,
+                time_zone=settings.DEFAULT_PERSON_TIME_ZONE,
+                slot_minutes=person.slot_minutes,
+                for_new_patients=person.for_new_patients,
+            )
 
 
 def _user(email: str, name: str) -> User:
@@ -100,15 +120,19 @@ def consultations_of_today(now: datetime) -> None:
         patient = Patient.objects.get(user__email=person.email)
         clinician = Clinician.objects.get(user__email=person.sees)
         live_ones = Consultation.objects.filter(
-            patient=patient, clinician=clinician, status__in=("planned", "in_progress"), ends_at__gt=now
+            patient=patient,
+            clinician=clinician,
+            status__in=("planned", "in_progress"),
+            starts_at__lte=now,
+            ends_at__gt=now,
         )
         if live_ones.exists():
             continue
-        for old in Consultation.objects.filter(
-            clinician=clinician, status="planned", starts_at__gt=now - timedelta(days=1)
-        ):
-            Consultation.objects.filter(pk=old.pk).update(status=Consultation.Status.NO_SHOW)
         starts = now.replace(second=0, microsecond=0)
+        in_the_way = Consultation.objects.filter(clinician=clinician, status="planned")
+        in_the_way.filter(starts_at__range=(now - timedelta(days=1), starts + timedelta(hours=1))).update(
+            status=Consultation.Status.NO_SHOW
+        )
         reason = REASONS[person.sees]
         book(patient, clinician, starts_at=starts, ends_at=starts + timedelta(hours=1), reason=reason, now=now)
 

@@ -260,7 +260,9 @@ CHECKPOINT_URL = environment.os.environ.get("CHECKPOINT_URL", f"file://{DATA_DIR
 LEDGER_SPOOL_DIR = Path(environment.os.environ.get("LEDGER_SPOOL_DIR", DATA_DIR / "ledger-spool"))
 IS_DEMO_ALLOWED = environment.flag("DEMO", False)
 
-BOOKING_NOTICE = timedelta(hours=1)  # nothing nearer than this can be booked
+BOOKING_NOTICE, BOOKING_AHEAD = timedelta(hours=1), timedelta(days=42)  # what patients can book: from … until …
+BOOKING_CHANGES_UNTIL_BEFORE = timedelta(hours=2)
+BOOKING_MOST_AHEAD = 5  # consultations one patient may have booked at a time
 CALL_JOIN_OPENS_BEFORE = timedelta(minutes=15)
 CALL_JOIN_CLOSES_AFTER = timedelta(hours=1)
 CALL_CAMERA = {"width": 1280, "height": 720, "frame_rate": 15}

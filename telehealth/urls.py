@@ -26,6 +26,7 @@ urlpatterns = [
     # SECURITY: allauth's own page would let people change the address they sign in with.
     path("account/email/", RedirectView.as_view(pattern_name="account"), name="account_email"),
     path("account/", include("allauth.account.urls")),
+    path("book/", include("consultations.booking_urls")),
     path("consultations/", include("consultations.urls")),
     path("recordings/", include("recordings.urls")),
     path("api/v1/", include("recordings.api_urls")),

@@ -13,8 +13,8 @@ from django.contrib.auth.models import AnonymousUser, Group
 from django.utils import timezone
 
 from accounts.models import STAFF, User
+from consultations.booking import book
 from consultations.models import Call, CallEvent, Consultation, Mode, Participant, RecordingConsent
-from consultations.services import book
 from consultations.wordings import CURRENT
 from patients.models import Clinician, Patient
 from patients.services import begin_care

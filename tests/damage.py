@@ -15,7 +15,7 @@ from guardian.models import GroupObjectPermission, UserObjectPermission
 from accounts import reconciliation
 from accounts.models import User
 from accounts.reconciliation import Because, Rule
-from consultations.services import book
+from consultations.booking import book
 from patients.models import Clinician
 from recordings import policy
 from recordings.models import PlaybackRevocation, Recording

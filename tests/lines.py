@@ -21,9 +21,9 @@ from django.test import Client, TransactionTestCase
 from django.utils import timezone
 
 from accounts.models import STAFF, User
+from consultations.booking import book
 from consultations.hub import hub
 from consultations.models import Call, Consultation, Participant
-from consultations.services import book
 from consultations.wordings import CURRENT
 from patients.models import Clinician, Patient
 from patients.services import begin_care

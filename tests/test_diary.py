@@ -6,8 +6,8 @@ import pytest
 from django.db.models import QuerySet
 
 from consultations import diary
+from consultations.booking import book
 from consultations.models import Availability, Consultation, TimeOff
-from consultations.services import book
 from tests.bookings import LONG_BEFORE, MONDAY, at, make_hours
 from tests.cast import FIFTEEN, Cast
 

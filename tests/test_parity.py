@@ -23,8 +23,8 @@ from accounts.sites import clinic_site
 from audit import refusals
 from consultations import policy as consultation_policy
 from consultations import views as consultation_views
+from consultations.booking import book
 from consultations.models import Consultation, Participant
-from consultations.services import book
 from patients.models import CareRelationship, Clinician, Patient
 from patients.services import end_care
 from recordings import playback, policy

@@ -14,8 +14,8 @@ from django.test import Client
 from accounts.models import User
 from audit import ledger
 from consultations import calls, consents, modes, presence
+from consultations.booking import book
 from consultations.models import Consultation, Participant
-from consultations.services import book
 from consultations.wordings import CURRENT
 from recordings import capture, live, pipeline
 from recordings.capture import OpenSegment

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from consultations import policy
+from consultations.booking import book
 from consultations.hub import Allowance
 from consultations.models import Call, CallEvent, Consultation, Participant, RecordingConsent
-from consultations.services import book
 from patients.models import CareRelationship, Clinician
 from patients.services import end_care
 from recordings.models import RecorderLease

@@ -20,6 +20,7 @@ from accounts.models import STAFF, User
 from audit import alerts, ledger, triggers
 from audit.models import Action, Alert, AlertKind, Entry
 from consultations import policy as consultation_policy
+from consultations.booking import book
 from consultations.models import CallEvent, Consultation, Participant, RecordingConsent
 from patients.models import CareRelationship, Clinician, Patient, PatientKey
 from patients.services import end_care
@@ -36,7 +37,7 @@ from recordings.models import (
     Segment,
 )
 from tests.access.markers import Markers, mark
-from tests.cast import PASSWORD, Pieces, World, make_pieces, make_user, make_world
+from tests.cast import FIFTEEN, PASSWORD, Pieces, World, make_pieces, make_user, make_world
 
 LIVES = ("ada", "ben", "rev", "care", "left", "off", "late", "out", "pass")
 # actor → (whose life, which part of it)
@@ -58,6 +59,7 @@ class Life:
     """One patient's side: the rows of tests/cast.py, and everything below the call."""
 
     world: World
+    upcoming: Consultation
     pieces: Pieces
     entry: Entry
     alert: Alert
@@ -70,8 +72,9 @@ class Life:
         world, pieces = self.world, self.pieces
         care = CareRelationship.objects.get(patient=world.patient, clinician=world.clinician)
         rows: dict[str, Model] = {
-            "consultation": world.held, "planned": world.planned, "recording": world.recording,
-            "segment": pieces.segment, "lease": pieces.lease, "job": pieces.job, "patient": world.patient,
+            "consultation": world.held, "planned": world.planned, "upcoming": self.upcoming,
+            "recording": world.recording, "segment": pieces.segment, "lease": pieces.lease,
+            "job": pieces.job, "patient": world.patient,
             "clinician": world.clinician, "care": care, "user": world.patient.user, "entry": self.entry,
             "alert": self.alert, "suspension": self.suspension, "decision": pieces.decision,
             "device": self.device,
@@ -127,10 +130,14 @@ def _life(key: str) -> Life:
     """Make a life whose every text is marked with its name, so that a stray one is found wherever it turns up."""
     names = (f"{mark(key, 'name')} Lovell", f"{mark(key, 'clinician')} Osei", f"{mark(key, 'colleague')} Lind")
     world = make_world(*names, now=timezone.now())
+    soon = timezone.now() + timedelta(days=2)
+    upcoming = book(
+        world.patient, world.clinician, starts_at=soon, ends_at=soon + FIFTEEN, reason="Soon", now=timezone.now()
+    )
     Consultation.objects.filter(patient=world.patient).update(reason=f"{mark(key, 'reason')} came back")
     number = f"9{(LIVES + ('gone',)).index(key):03d}000000"
     Patient.objects.filter(pk=world.patient.pk).update(nhs_number=number, communication_needs=mark(key, "needs"))
-    for row in (world.patient, world.held, world.planned):
+    for row in (world.patient, world.held, world.planned, upcoming):
         row.refresh_from_db()
     pieces = make_pieces(world)
     recording, actor, now = world.recording, ledger.Actor(world.clinician.user.pk), timezone.now()
@@ -147,7 +154,8 @@ def _life(key: str) -> Life:
     device = UserSession.objects.create(
         user=world.patient.user, ip="127.0.0.1", user_agent=mark(key, "device"), session_key=f"session-{key}"
     )
-    return Life(world, pieces, entry, alert, suspension, device, tokens.issue(pieces.segment, now=now))
+    token = tokens.issue(pieces.segment, now=now)
+    return Life(world, upcoming, pieces, entry, alert, suspension, device, token)
 
 
 def _mark(markers: Markers, key: str, life: Life) -> None:
@@ -155,7 +163,16 @@ def _mark(markers: Markers, key: str, life: Life) -> None:
     markers.add_words(key, [world.patient.nhs_number or ""], "register")
     markers.add_words(key, [world.canary.decode().split()[-1]], "content")
     people = [world.patient, world.patient.user, world.clinician, world.clinician.user]
-    facts = [world.held, world.planned, world.recording, pieces.job, pieces.decision, life.alert, life.suspension]
+    facts = [
+        world.held,
+        world.planned,
+        life.upcoming,
+        world.recording,
+        pieces.job,
+        pieces.decision,
+        life.alert,
+        life.suspension,
+    ]
     content = [world.call, world.replay, pieces.segment, pieces.chunk, pieces.lease, pieces.consent, pieces.viewing]
     markers.add_ids(key, [row.pk for row in people if row], "register")
     markers.add_ids(key, [row.pk for row in facts], "facts")

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from itertools import cycle
 
 from accounts.models import User
+from consultations.booking import book
 from consultations.models import Call, Consultation, Participant
-from consultations.services import book
 from patients.models import Clinician, Patient
 from recordings.models import Chunk, RecorderLease, Recording, Rendition, Segment
 from tests.babylon.marks import Mark, marks

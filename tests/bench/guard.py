@@ -42,7 +42,7 @@ def prepare() -> dict[str, Callable[[], object]]:
     from django.core.management import call_command
     from django.test import Client
 
-    from consultations.services import book
+    from consultations.booking import book
     from recordings import safe
     from tests.cast import A_WEEK, FIFTEEN, make_cast, make_ended_call, make_ready_recording
     from tests.replays import Viewer

@@ -1,0 +1,221 @@
+"""Booking: plans, moves and cancels consultations. The only writer of when one takes place; the database decides who
+was first.
+
+Everything but `take` and `is_changeable` assumes authorisation and asks no rules of working hours: staff may plan
+whenever the clinician is free.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit import ledger
+from audit.ledger import Actor, Line
+from audit.models import Action
+from consultations import diary, policy, signals
+from consultations.models import Availability, Consultation, ConsultationChange, Mode, Participant
+from consultations.slots import Slot
+from consultations.states import StaleTransition
+from consultations.states import move as step
+from patients.models import Clinician, Patient
+from patients.services import begin_care
+
+What = ConsultationChange.What
+CHANGEABLE = (Consultation.Status.REQUESTED, Consultation.Status.PLANNED)
+
+
+class NotBookable(Exception):
+    """It cannot be then, or not any more; the text is a sentence for the person."""
+
+
+class TooManyPlanned(NotBookable):
+    """This patient has as many consultations ahead of them as one may book."""
+
+
+class NotChangeable(Exception):
+    """It has begun, is over or cancelled, or it is too late; the text is a sentence for the person."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a patient says about a consultation when they book it."""
+
+    reason: str
+    preferred_mode: Mode = Mode.AUDIO
+    adjustments: str = ""
+
+
+@transaction.atomic
+def book(
+    patient: Patient,
+    clinician: Clinician,
+    *,
+    starts_at: datetime,
+    ends_at: datetime,
+    reason: str,
+    now: datetime,
+    preferred_mode: Mode = Mode.AUDIO,
+    adjustments: str = "",
+) -> Consultation:
+    """Plan a consultation, give both people their place and their grants, begin care.
+
+    Errors: NotBookable – the database refuses a second consultation of a clinician at the same time.
+    """
+    if patient.user is None:
+        raise NotBookable(_("The patient needs a sign-in before a call can be booked."))
+    _lock(clinician)
+    try:
+        with transaction.atomic():
+            consultation = Consultation.objects.create(
+                patient=patient,
+                clinician=clinician,
+                starts_at=starts_at,
+                ends_at=ends_at,
+                reason=reason,
+                preferred_mode=preferred_mode,
+                adjustments=adjustments,
+                created_at=now,
+            )
+    except IntegrityError as error:
+        raise NotBookable(_("The clinician has another consultation at that time.")) from error
+    for user, role in ((patient.user, Participant.Role.PATIENT), (clinician.user, Participant.Role.CLINICIAN)):
+        policy.grant_place(Participant.objects.create(consultation=consultation, patient=patient, user=user, role=role))
+    begin_care(patient, clinician, why="consultation", now=now)
+    _tell(signals.booked, consultation, now)
+    return consultation
+
+
+def take(
+    patient: Patient,
+    rules: QuerySet[Availability],
+    *,
+    clinician: Clinician,
+    starts_at: datetime,
+    wishes: Wishes,
+    actor: Actor,
+    now: datetime,
+) -> Consultation:
+    """Book one free slot of `rules`, the hours this patient may have.
+
+    Idempotent because what they have with this clinician at that time already is what they get.
+    Errors: NotBookable, TooManyPlanned, LedgerUnavailable; nothing is booked then.
+    """
+    try:
+        return _take(patient, rules, clinician, starts_at, wishes, actor, now)
+    except NotBookable:
+        # RACE: the same press twice at once; the second insert is refused because of the first.
+        standing = Consultation.objects.filter(
+            patient=patient, clinician=clinician, starts_at=starts_at, status__in=diary.TAKES_TIME
+        ).first()
+        if standing is None:
+            raise
+        return standing
+
+
+@transaction.atomic
+def _take(
+    patient: Patient,
+    rules: QuerySet[Availability],
+    clinician: Clinician,
+    starts_at: datetime,
+    wishes: Wishes,
+    actor: Actor,
+    now: datetime,
+) -> Consultation:
+    slot = free_slot(rules.filter(clinician=clinician), starts_at, patient=patient, now=now)
+    ahead = Consultation.objects.filter(patient=patient, status__in=CHANGEABLE, starts_at__gt=now).count()
+    if ahead >= settings.BOOKING_MOST_AHEAD:
+        raise TooManyPlanned(
+            _("You have %(n)d consultations planned, which is the most. Cancel one, then book another.") % {"n": ahead}
+        )
+    consultation = book(
+        patient,
+        clinician,
+        starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
+        reason=wishes.reason,
+        preferred_mode=wishes.preferred_mode,
+        adjustments=wishes.adjustments,
+        now=now,
+    )
+    ledger.append(actor, Line(Action.GRANTED, "consultation", consultation.pk, patient.pk, reason="booked"), now=now)
+    return consultation
+
+
+def free_slot(rules: QuerySet[Availability], starts_at: datetime, *, patient: Patient, now: datetime) -> Slot:
+    """Return the slot that starts then. Errors: NotBookable."""
+    until = min(starts_at + diary.AN_INSTANT, now + settings.BOOKING_AHEAD)
+    slots = diary.free(rules, from_=starts_at, to=until, now=now, patient=patient)
+    if not slots or slots[0].starts_at != starts_at:
+        raise NotBookable(_("This time is no longer free."))
+    return slots[0]
+
+
+@transaction.atomic
+def move(
+    consultation: Consultation, *, starts_at: datetime, ends_at: datetime, by: User | None, now: datetime, why: str = ""
+) -> None:
+    """Let a consultation take place at another time; who takes part stays. Idempotent: one that is then already stays.
+
+    Errors: NotBookable when the clinician has another one then, NotChangeable when it has begun or was cancelled.
+    """
+    _lock(consultation.clinician)
+    standing = Consultation.objects.select_for_update(of=("self",)).get(pk=consultation.pk)
+    if standing.status not in CHANGEABLE:
+        raise NotChangeable(_("This consultation cannot be changed any more."))
+    if (standing.starts_at, standing.ends_at) == (starts_at, ends_at):
+        return
+    try:
+        with transaction.atomic():
+            Consultation.objects.filter(pk=standing.pk).update(starts_at=starts_at, ends_at=ends_at)
+    except IntegrityError as error:
+        raise NotBookable(_("The clinician has another consultation at that time.")) from error
+    _write_down(standing, What.MOVED, by=by, why=why, now=now)
+    consultation.starts_at, consultation.ends_at = starts_at, ends_at
+    _tell(signals.moved, consultation, now)
+
+
+@transaction.atomic
+def cancel(consultation: Consultation, *, by: User | None, now: datetime, why: str = "") -> None:
+    """Call a consultation off; both people still see that it was planned. Idempotent: it is cancelled once.
+
+    Errors: NotChangeable when it has begun or is over.
+    """
+    standing = Consultation.objects.select_for_update(of=("self",)).get(pk=consultation.pk)
+    if standing.status == Consultation.Status.CANCELLED:
+        return
+    try:
+        step(standing, Consultation.Status.CANCELLED, transitions=Consultation.TRANSITIONS)
+    except StaleTransition as error:
+        raise NotChangeable(_("This consultation cannot be changed any more.")) from error
+    _write_down(standing, What.CANCELLED, by=by, why=why, now=now)
+    consultation.status = standing.status
+    _tell(signals.cancelled, consultation, now)
+
+
+def is_changeable(consultation: Consultation, *, now: datetime) -> bool:
+    """Say whether its patient may still move or cancel it themselves."""
+    return consultation.status in CHANGEABLE and now <= consultation.starts_at - settings.BOOKING_CHANGES_UNTIL_BEFORE
+
+
+def _lock(clinician: Clinician) -> None:
+    """RACE: two inserts that overlap would wait for each other on PostgreSQL, which ends one as a deadlock. One after
+    the other, the second gets the refusal of the rule."""
+    Clinician.objects.select_for_update(no_key=True).get(pk=clinician.pk)
+
+
+def _write_down(standing: Consultation, what: What, *, by: User | None, why: str, now: datetime) -> None:
+    ConsultationChange.objects.create(
+        consultation=standing, patient_id=standing.patient_id, what=what, why=why, by=by, at=now, was=standing.starts_at
+    )
+
+
+def _tell(signal: signals.Signal, consultation: Consultation, now: datetime) -> None:
+    send = partial(signal.send_robust, sender=Consultation, consultation=consultation, now=now)
+    transaction.on_commit(send)

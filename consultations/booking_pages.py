@@ -1,0 +1,126 @@
+"""What the pages of booking show: free times by day in the person's zone, and what became of a booking."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.paginator import Page, Paginator
+from django.db.models import F, Max, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import Viewer
+from consultations import diary, policy
+from consultations.models import Availability, Consultation, ConsultationChange
+from consultations.slots import Slot
+from patients.models import Clinician, Patient
+
+DAYS_PER_PAGE = 5
+ANYBODY = "first"
+NOON = 12
+
+
+def said(moment: datetime) -> str:
+    """Return a moment as it stands in addresses and forms."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+
+def moment(text: str) -> datetime | None:
+    """Return the moment that `said` wrote, None for anything else."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def choices(patient: Patient) -> list[dict[str, str]]:
+    """Shape: whom this patient can ask for, `key`, `name`, `speciality`: those they know, last met first; then any."""
+    last_met = Max("consultations__starts_at", filter=Q(consultations__patient=patient))
+    known = policy.clinicians_of(patient).annotate(last_met=last_met)
+    own = [
+        {"key": str(clinician.pk), "name": clinician.display_name, "speciality": clinician.speciality}
+        for clinician in known.order_by(F("last_met").desc(nulls_last=True), "user__name")
+    ]
+    return [*own, {"key": ANYBODY, "name": _("Whoever is free first"), "speciality": ""}]
+
+
+def rules_for(patient: Patient, chosen: str) -> QuerySet[Availability]:
+    """Return the hours behind a choice."""
+    rules = policy.bookable_by(patient)
+    return rules if chosen == ANYBODY else rules.filter(clinician=UUID(chosen))
+
+
+def times(patient: Patient, rules: QuerySet[Availability], *, now: datetime) -> list[Slot]:
+    """Return what is free as far ahead as one can book, each time once: somebody who cares for them comes first."""
+    slots = diary.free(rules, from_=now, to=now + settings.BOOKING_AHEAD, now=now, patient=patient)
+    known = set(policy.clinicians_of(patient).values_list("pk", flat=True))
+    return [
+        min(at_once, key=lambda slot: (slot.clinician not in known, slot.clinician))
+        for _start, at_once in groupby(slots, key=lambda slot: slot.starts_at)
+    ]
+
+
+def days(slots: Iterable[Slot], page: str | None) -> Page[Any]:
+    """Return a page of days. Shape: `date`, `count`, and `parts` of the day, each a name and the times of `_parts`."""
+    named = _names(slots := list(slots))
+    by_day = groupby(slots, key=lambda slot: timezone.localdate(slot.starts_at))
+    rows = [{"date": day, "count": len(own), "parts": _parts(own, named)} for day, times in by_day if (own := [*times])]
+    return Paginator(rows, DAYS_PER_PAGE).get_page(page)
+
+
+def _parts(slots: list[Slot], named: dict[UUID, str]) -> list[tuple[str, list[dict[str, Any]]]]:
+    halves = groupby(slots, key=lambda slot: timezone.localtime(slot.starts_at).hour < NOON)
+    return [
+        (
+            _("Morning") if is_morning else _("Afternoon"),
+            [
+                {
+                    "starts_at": slot.starts_at,
+                    "at": said(slot.starts_at),
+                    "clinician": slot.clinician,
+                    "name": named[slot.clinician],
+                }
+                for slot in own
+            ],
+        )
+        for is_morning, own in halves
+    ]
+
+
+def _names(slots: list[Slot]) -> dict[UUID, str]:
+    people = Clinician.objects.select_related("user").filter(pk__in={slot.clinician for slot in slots})
+    return {clinician.pk: clinician.display_name for clinician in people}
+
+
+def history(viewer: Viewer, consultation: Consultation) -> list[str]:
+    """Say to one of its two people what became of a booking, in the order in which it happened."""
+    return [_sentence(viewer, change, consultation) for change in consultation.changes.all()]
+
+
+def _sentence(viewer: Viewer, change: ConsultationChange, consultation: Consultation) -> str:
+    if change.by_id == viewer.pk:
+        who = _("you")
+    elif change.by_id == consultation.patient.user_id:
+        who = _("the patient")
+    elif change.by_id == consultation.clinician.user_id:
+        who = consultation.clinician.display_name
+    else:
+        who = _("the clinic")
+    was = timezone.localtime(change.was).strftime("%-d %b %Y, %H:%M")
+    words = _("Cancelled by %(who)s.") if change.what == "cancelled" else _("Moved from %(was)s by %(who)s.")
+    sentence = words % {"who": who, "was": was}
+    return f"{sentence} {change.why}" if change.why else sentence
+
+
+def until_when(consultation: Consultation) -> datetime:
+    """Return until when its patient may change or cancel it."""
+    return consultation.starts_at - settings.BOOKING_CHANGES_UNTIL_BEFORE
+
+
+def zone_hint(user: Viewer) -> str:
+    """Name the zone times are shown in, when it is not the clinic's."""
+    zone = str(getattr(user, "time_zone", ""))
+    return zone.replace("_", " ") if zone and zone != settings.DEFAULT_PERSON_TIME_ZONE else ""
