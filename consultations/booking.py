@@ -19,7 +19,8 @@ from audit import ledger
 from audit.ledger import Actor, Line
 from audit.models import Action
 from consultations import diary, policy, signals
-from consultations.models import Availability, Consultation, ConsultationChange, Mode, Participant
+from consultations.models import Consultation, ConsultationChange, Mode, Participant
+from consultations.schedule import Availability
 from consultations.slots import Slot
 from consultations.states import StaleTransition
 from consultations.states import move as step

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Viewer
 from consultations import diary, policy
-from consultations.models import Availability, Consultation, ConsultationChange
+from consultations.models import Consultation, ConsultationChange
+from consultations.schedule import Availability
 from consultations.slots import Slot
 from patients.models import Clinician, Patient
 

@@ -8,7 +8,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from consultations.models import LONGEST_SLOT, Availability, Consultation, TimeOff
+from consultations.models import Consultation
+from consultations.schedule import LONGEST_SLOT, Availability, TimeOff
 from consultations.slots import Interval, Slot, free_slots
 from patients.models import Patient
 

@@ -7,7 +7,8 @@ from django.http import Http404
 from guardian.shortcuts import assign_perm, remove_perm
 
 from accounts.models import User, Viewer
-from consultations.models import Availability, Consultation, ConsultationUserObjectPermission, Participant
+from consultations.models import Consultation, ConsultationUserObjectPermission, Participant
+from consultations.schedule import Availability
 from patients.models import CareRelationship, Clinician, Patient
 
 VIEW, JOIN = "see_consultation", "join_consultation"

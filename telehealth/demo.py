@@ -15,7 +15,8 @@ from accounts.models import STAFF, User
 from audit import ledger
 from consultations import calls, consents, modes, presence
 from consultations.booking import book
-from consultations.models import Availability, Consultation, Participant
+from consultations.models import Consultation, Participant
+from consultations.schedule import Availability
 from consultations.wordings import CURRENT
 from patients.models import Clinician, Patient
 from recordings import capture, live, pipeline

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from accounts.sites import clinic_site
+from consultations import calendar_views
 from consultations.consent_views import consented
 from telehealth import views
 
@@ -28,6 +29,7 @@ urlpatterns = [
     path("account/", include("allauth.account.urls")),
     path("book/", include("consultations.booking_urls")),
     path("consultations/", include("consultations.urls")),
+    path("calendar/<str:token>.ics", calendar_views.feed, name="calendar-feed"),
     path("recordings/", include("recordings.urls")),
     path("api/v1/", include("recordings.api_urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from consultations.models import Availability
+from consultations.schedule import Availability
 from patients.models import Clinician
 
 # A Monday in winter; Europe/London is in UTC then.

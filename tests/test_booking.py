@@ -12,7 +12,8 @@ from audit.ledger import Actor
 from audit.models import Action, Entry
 from consultations import booking, policy, signals
 from consultations.booking import NotBookable, NotChangeable, TooManyPlanned, Wishes
-from consultations.models import Availability, Consultation, ConsultationChange, Participant
+from consultations.models import Consultation, ConsultationChange, Participant
+from consultations.schedule import Availability
 from patients.models import CareRelationship, Patient
 from tests.bookings import LONG_BEFORE, at, make_hours
 from tests.cast import FIFTEEN, Cast, make_patient

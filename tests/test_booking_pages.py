@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from consultations import booking_pages
-from consultations.models import Availability, Consultation, ConsultationChange
+from consultations.models import Consultation, ConsultationChange
+from consultations.schedule import Availability
 from patients.models import Patient
 from tests.bookings import make_hours
 from tests.cast import Cast, make_user

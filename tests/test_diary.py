@@ -7,7 +7,8 @@ from django.db.models import QuerySet
 
 from consultations import diary
 from consultations.booking import book
-from consultations.models import Availability, Consultation, TimeOff
+from consultations.models import Consultation
+from consultations.schedule import Availability, TimeOff
 from tests.bookings import LONG_BEFORE, MONDAY, at, make_hours
 from tests.cast import FIFTEEN, Cast
 

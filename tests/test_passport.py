@@ -18,16 +18,8 @@ from django.utils import timezone
 from accounts.models import User
 from audit import alerts, ledger, triggers
 from audit.models import Action, Alert, AlertKind, Checkpoint, Entry
-from consultations.models import (
-    Availability,
-    Call,
-    CallEvent,
-    Consultation,
-    ConsultationChange,
-    Participant,
-    RecordingConsent,
-    TimeOff,
-)
+from consultations.models import Call, CallEvent, Consultation, ConsultationChange, Participant, RecordingConsent
+from consultations.schedule import Availability, TimeOff
 from patients.models import CareRelationship, Patient, PatientKey
 from recordings.models import (
     Chunk,
