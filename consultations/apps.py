@@ -7,7 +7,7 @@ class ConsultationsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import reconciliation
         from audit import triggers
-        from consultations import clinic, grants, guards  # noqa: F401  registers the clinicians' pages
+        from consultations import clinic, grants, guards, tasks  # noqa: F401  clinicians' pages, doorbell
 
         triggers.register(*guards.GUARDS)
         reconciliation.register(grants.RULE)

@@ -1,10 +1,14 @@
 """What a patient says when they book, move or cancel."""
 
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from consultations import booking_pages
 from consultations.booking import Wishes
 from consultations.models import Mode
 
@@ -36,6 +40,37 @@ class WishesForm(forms.Form):
     def wishes(self) -> Wishes:
         data: dict[str, Any] = self.cleaned_data
         return Wishes(data["reason"], Mode(data["preferred_mode"]), data["adjustments"])
+
+
+class WaitForm(WishesForm):
+    clinician = forms.ChoiceField(label=_("Who would you like to talk to?"), widget=forms.RadioSelect)
+    until = forms.DateField(
+        label=_("Until which day does it help?"),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text=_("After that day you are taken off the list."),
+        error_messages={"required": _("Choose a day.")},
+    )
+    field_order = ("clinician", "until", "reason", "preferred_mode", "adjustments")
+
+    def __init__(self, *args: Any, choices: list[dict[str, str]], today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["clinician"].choices = [(one["key"], one["name"]) for one in choices]  # type: ignore[attr-defined]
+        self.first, self.last = today, today + settings.BOOKING_AHEAD
+        self.fields["until"].widget.attrs |= {"min": self.first.isoformat(), "max": self.last.isoformat()}
+
+    def clean_until(self) -> date:
+        until: date = self.cleaned_data["until"]
+        if not self.first <= until <= self.last:
+            raise forms.ValidationError(
+                _("Choose a day between %(first)s and %(last)s."),
+                params={"first": self.first.strftime("%-d %b"), "last": self.last.strftime("%-d %b %Y")},
+            )
+        return until
+
+    def clinician_id(self) -> UUID | None:
+        """Return who was chosen, None for whoever is free first."""
+        chosen: str = self.cleaned_data["clinician"]
+        return None if chosen == booking_pages.ANYBODY else UUID(chosen)
 
 
 class WhyForm(forms.Form):

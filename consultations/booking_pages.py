@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Viewer
-from consultations import diary, policy
+from consultations import diary, policy, waiting_list
 from consultations.models import Consultation, ConsultationChange
 from consultations.schedule import Availability
 from consultations.slots import Slot
@@ -114,6 +114,11 @@ def _sentence(viewer: Viewer, change: ConsultationChange, consultation: Consulta
     words = _("Cancelled by %(who)s.") if change.what == "cancelled" else _("Moved from %(was)s by %(who)s.")
     sentence = words % {"who": who, "was": was}
     return f"{sentence} {change.why}" if change.why else sentence
+
+
+def waiting(viewer: Viewer, now: datetime) -> dict[str, Any]:
+    """Shape: `offer` and `wish` of `booking/_waiting.html`; none where there is none."""
+    return {"offer": waiting_list.offer_to(viewer, now=now), "wish": waiting_list.wish_of(viewer)}
 
 
 def until_when(consultation: Consultation) -> datetime:

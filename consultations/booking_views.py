@@ -53,7 +53,8 @@ def times(request: HttpRequest, patient: Patient) -> HttpResponse:
     # Somebody who is not theirs was met through "whoever is free first".
     keys = [choice["key"] for choice in choices]
     chosen = asked if asked in keys else keys[-1 if asked else 0]
-    slots = booking_pages.times(patient, booking_pages.rules_for(patient, chosen), now=timezone.now())
+    now = timezone.now()
+    slots = booking_pages.times(patient, booking_pages.rules_for(patient, chosen), now=now)
     context = {
         "choices": choices,
         "chosen": chosen,
@@ -64,6 +65,7 @@ def times(request: HttpRequest, patient: Patient) -> HttpResponse:
         "zone": booking_pages.zone_hint(request.user),
         "weeks": settings.BOOKING_AHEAD.days // 7,
         "is_gone": GONE in request.GET,
+        "waiting": booking_pages.waiting(request.user, now),
     }
     return render(request, "booking/times.html", context)
 

@@ -1,4 +1,4 @@
-"""Clinicians' time as the database knows it: their rules, minus what is taken. Knows no rights."""
+"""Clinicians' time as the database knows it: their rules, minus what is taken or kept for somebody. Knows no rights."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from consultations.models import Consultation
+from consultations.models import Consultation, SlotOffer
 from consultations.schedule import LONGEST_SLOT, Availability, TimeOff
 from consultations.slots import Interval, Slot, free_slots
 from patients.models import Patient
@@ -23,17 +23,18 @@ def free(
 ) -> list[Slot]:
     """Return the slots of these rules that can be booked, soonest first; never what is nearer than the notice.
 
-    With `patient`, times at which they have another consultation are left out.
-    Queries: three, however many rules, clinicians and days.
+    With `patient`, times at which they have another consultation are left out, and those that are kept for them are in.
+    Queries: four, however many rules, clinicians and days.
     """
     from_ = max(from_, now + settings.BOOKING_NOTICE)
     of_rules = list(_in_force(rules, from_, to))
     clinicians = {rule.clinician_id for rule in of_rules}
     busy, own = _taken(clinicians, patient, from_, to)
-    for clinician, starts_at, ends_at in TimeOff.objects.filter(
-        clinician__in=clinicians, starts_at__lt=to + LONGEST_SLOT, ends_at__gt=from_
-    ).values_list("clinician", "starts_at", "ends_at"):
-        busy[clinician].append((starts_at, ends_at))
+    not_theirs = TimeOff.objects.all(), _kept_for_others(patient, now)
+    for rows in not_theirs:
+        touching = rows.filter(clinician__in=clinicians, starts_at__lt=to + LONGEST_SLOT, ends_at__gt=from_)
+        for clinician, starts_at, ends_at in touching.values_list("clinician", "starts_at", "ends_at"):
+            busy[clinician].append((starts_at, ends_at))
     for clinician in clinicians:
         busy[clinician] += own
     return free_slots([rule.rule() for rule in of_rules], busy, from_=from_, to=to)
@@ -43,6 +44,11 @@ def _in_force(rules: QuerySet[Availability], from_: datetime, to: datetime) -> Q
     """Leave out what is over or has not begun; a date is at most a day away from the same one in another zone."""
     begun = rules.filter(valid_from__lte=to.date() + A_DAY)
     return begun.filter(Q(valid_until=None) | Q(valid_until__gte=from_.date() - A_DAY))
+
+
+def _kept_for_others(patient: Patient | None, now: datetime) -> QuerySet[SlotOffer]:
+    kept = SlotOffer.objects.filter(status=SlotOffer.Status.OPEN, expires_at__gt=now)
+    return kept.exclude(patient=patient) if patient is not None else kept
 
 
 def _taken(

@@ -107,6 +107,79 @@ class ConsultationChange(models.Model):
         return f"{self.what}: {self.consultation_id}"
 
 
+@closed_vocabulary("status", "preferred_mode")
+class WaitingListEntry(models.Model):
+    """What a patient would like when nothing is free: with one clinician or whomever, until a day of theirs."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        BOOKED = "booked", _("booked")
+        LEFT = "left", _("left")
+        LAPSED = "lapsed", _("nothing became free in time")
+
+    TRANSITIONS = {Status.WAITING: frozenset({Status.BOOKED, Status.LEFT, Status.LAPSED})}
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="waiting_list_entries")
+    clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    until = models.DateField()
+    reason = models.CharField(max_length=200)
+    preferred_mode = models.CharField(max_length=8, choices=Mode, default=Mode.AUDIO)
+    adjustments = models.CharField(max_length=300, blank=True)
+    status = models.CharField(max_length=16, choices=Status, default=Status.WAITING)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient"], condition=Q(status="waiting"), name="one_place_in_the_waiting_list"
+            ),
+            models.UniqueConstraint(fields=["id", "patient"], name="waitinglistentry_passport"),
+        ]
+        indexes = [models.Index(fields=["status", "created_at"], name="waiting_list_in_order")]
+
+    def __str__(self) -> str:
+        return f"waiting list entry {self.pk}"
+
+
+@closed_vocabulary("status")
+class SlotOffer(models.Model):
+    """A time that became free, kept for one patient for a while. Nobody is offered the same time twice."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("open")
+        ACCEPTED = "accepted", _("accepted")
+        PASSED = "passed", _("passed on")
+        LAPSED = "lapsed", _("lapsed")
+
+    TRANSITIONS = {Status.OPEN: frozenset({Status.ACCEPTED, Status.PASSED, Status.LAPSED})}
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    entry = models.ForeignKey(WaitingListEntry, on_delete=models.PROTECT, related_name="offers")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
+    clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, related_name="+")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    status = models.CharField(max_length=16, choices=Status, default=Status.OPEN)
+    offered_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["entry"], condition=Q(status="open"), name="one_open_offer_per_entry"),
+            models.UniqueConstraint(
+                fields=["clinician", "starts_at"], condition=Q(status="open"), name="one_open_offer_per_slot"
+            ),
+            models.UniqueConstraint(fields=["entry", "clinician", "starts_at"], name="one_offer_per_entry_and_slot"),
+            models.CheckConstraint(condition=Q(expires_at__gt=F("offered_at")), name="offer_expires_after_it_was_made"),
+        ]
+
+    def __str__(self) -> str:
+        return f"offer {self.pk}"
+
+
 @closed_vocabulary("role", "recording")
 class Participant(models.Model):
     """Somebody's place in a consultation, and what their one live tab last said."""

@@ -11,3 +11,6 @@ call_changed = Signal()
 booked = Signal()
 moved = Signal()
 cancelled = Signal()
+
+# Sent with `offer` and `now` after the transaction that keeps a time for somebody on the waiting list.
+offered = Signal()

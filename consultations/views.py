@@ -30,7 +30,8 @@ def consultation_list(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     page = Paginator(pages.past(request.user), PER_PAGE).get_page(request.GET.get("page"))
     past = [pages.row(request.user, consultation, now) for consultation in page]
-    context = {"upcoming": pages.upcoming(request.user, now), "past": past, "page_obj": page}
+    waiting = booking_pages.waiting(request.user, now)
+    context = {"upcoming": pages.upcoming(request.user, now), "past": past, "page_obj": page, "waiting": waiting}
     return render(request, "consultations/list.html", context)
 
 

@@ -233,6 +233,7 @@ CELERY_BEAT_SCHEDULE = {
     "verify-ledger-tail": {"task": "audit.verify", "schedule": 3600.0},
     "verify-ledger": {"task": "audit.verify", "schedule": 86_400.0, "kwargs": {"full": True}},
     "reconcile-grants": {"task": "accounts.reconcile_grants", "schedule": 86_400.0},
+    "offer-free-times": {"task": "consultations.offer_free_times", "schedule": 60.0},
     "sweep-calls": {"task": "consultations.sweep", "schedule": 15.0},
 }
 
@@ -263,6 +264,7 @@ IS_DEMO_ALLOWED = environment.flag("DEMO", False)
 BOOKING_NOTICE, BOOKING_AHEAD = timedelta(hours=1), timedelta(days=42)  # what patients can book: from … until …
 BOOKING_CHANGES_UNTIL_BEFORE = timedelta(hours=2)
 BOOKING_MOST_AHEAD = 5  # consultations one patient may have booked at a time
+WAITING_LIST_OFFER_LASTS = timedelta(hours=2)
 CALL_JOIN_OPENS_BEFORE = timedelta(minutes=15)
 CALL_JOIN_CLOSES_AFTER = timedelta(hours=1)
 CALL_CAMERA = {"width": 1280, "height": 720, "frame_rate": 15}

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from accounts.roles import LANDING, role_of
 from accounts.sites import clinic_site
 from audit.ledger import actor_of
+from consultations import booking_pages
 from consultations import pages as consultation_pages
 from recordings import pages as recording_pages
 from recordings import playback, safe
@@ -46,11 +47,13 @@ def home(request: HttpRequest) -> HttpResponse:
     """What is next, what came out of the last one, who has looked."""
     if role_of(request.user) in {"clinician", "staff"}:
         return redirect(LANDING[role_of(request.user)])
-    upcoming = consultation_pages.upcoming(request.user, timezone.now())
+    now = timezone.now()
+    upcoming = consultation_pages.upcoming(request.user, now)
     replays = _last_replays(request)
     context = {
         "next": upcoming[0] if upcoming else None,
         "upcoming": upcoming[1:],
+        "waiting": booking_pages.waiting(request.user, now),
         "last_replays": [recording_pages.row(replay) for replay in replays],
         "accesses": recording_pages.accesses(replays, request.user, most=5),
     }

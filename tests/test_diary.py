@@ -5,11 +5,11 @@ from datetime import date, datetime, time, timedelta
 import pytest
 from django.db.models import QuerySet
 
-from consultations import diary
+from consultations import diary, waiting_list
 from consultations.booking import book
-from consultations.models import Consultation
+from consultations.models import Consultation, SlotOffer
 from consultations.schedule import Availability, TimeOff
-from tests.bookings import LONG_BEFORE, MONDAY, at, make_hours
+from tests.bookings import LONG_BEFORE, MONDAY, at, make_hours, make_offer
 from tests.cast import FIFTEEN, Cast
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -86,12 +86,24 @@ def test_old_rules_are_not_asked(cast: Cast) -> None:
     assert starts() == []
 
 
-def test_three_queries_however_much_there_is(cast: Cast, django_assert_num_queries: object) -> None:
+def test_what_is_kept_for_somebody_is_theirs_until_it_expires(cast: Cast) -> None:
+    make_hours(cast.ada.clinician)
+    _wish, offer = make_offer(cast.ben.patient, cast.ada.clinician)
+    SlotOffer.objects.filter(pk=offer.pk).delete()
+    offer.starts_at, offer.ends_at, offer.offered_at, offer.expires_at = at(9), at(9, 15), LONG_BEFORE, at(7)
+    offer.save(force_insert=True)
+    assert len(starts()) == len(starts(patient=cast.ada.patient)) == 3
+    assert len(starts(patient=cast.ben.patient)) == len(starts(now=at(7))) == 4
+    waiting_list.pass_on(offer)
+    assert len(starts()) == 4
+
+
+def test_four_queries_however_much_there_is(cast: Cast, django_assert_num_queries: object) -> None:
     people = [cast.ada.clinician, cast.ada.colleague, cast.ben.clinician, cast.ben.colleague]
     for number, clinician in enumerate(people):
         for weekday in "12345":
             make_hours(clinician, ends=time(17), weekday=weekday)
         booked(cast, at(9, 15 * number), clinician=clinician)
         TimeOff.objects.create(clinician=clinician, starts_at=at(12), ends_at=at(13))
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert len(starts(to=MONDAY + 8 * A_WEEK, patient=cast.ben.patient)) > 4000

@@ -18,7 +18,16 @@ from django.utils import timezone
 from accounts.models import User
 from audit import alerts, ledger, triggers
 from audit.models import Action, Alert, AlertKind, Checkpoint, Entry
-from consultations.models import Call, CallEvent, Consultation, ConsultationChange, Participant, RecordingConsent
+from consultations.models import (
+    Call,
+    CallEvent,
+    Consultation,
+    ConsultationChange,
+    Participant,
+    RecordingConsent,
+    SlotOffer,
+    WaitingListEntry,
+)
 from consultations.schedule import Availability, TimeOff
 from patients.models import CareRelationship, Patient, PatientKey
 from recordings.models import (
@@ -33,7 +42,7 @@ from recordings.models import (
     Rendition,
     Segment,
 )
-from tests.bookings import make_hours
+from tests.bookings import make_hours, make_offer
 from tests.cast import FIFTEEN, HALF_A_MINUTE_MS, Cast, Pieces, World, make_ended_call, make_pieces
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -41,6 +50,7 @@ Row = dict[str, Any]
 OWNERLESS = {
     "Consultation": "the root of the chain: it has no parent",
     "CareRelationship": "the relationship itself",
+    "WaitingListEntry": "hangs on the patient directly",
     "PatientKey": "hangs on the patient directly",
     "PlaybackSuspension": "refers to one thing that is paused and has no parent; tests/test_suspensions.py",
 }
@@ -56,7 +66,10 @@ class Sides:
 
 
 def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
+    wish, offer = make_offer(world.patient, world.clinician)
     return {
+        "WaitingListEntry": wish,
+        "SlotOffer": offer,
         "Consultation": world.held,
         "Participant": world.place_of(Participant.Role.PATIENT),
         "Call": world.call,
@@ -122,6 +135,17 @@ CHILDREN = [
         fixed=("user_id", "role"),
     ),
     Child(ConsultationChange, _new_id(), ("Consultation", "consultation_id")),
+    Child(
+        SlotOffer,
+        lambda row, sides: {
+            "id": uuid.uuid4(),
+            "starts_at": row["ends_at"],
+            "ends_at": row["expires_at"],
+            "status": "passed",
+        },
+        ("WaitingListEntry", "entry_id"),
+        fixed=("clinician_id", "starts_at", "ends_at"),
+    ),
     Child(Call, _new_id(), ("Consultation", "consultation_id"), CALL_OWNERS),
     Child(CallEvent, lambda row, sides: {"id": None, "seq": row["seq"] + 1}, ("Call", "call_id")),
     Child(
@@ -587,6 +611,14 @@ def strange_suspension(of: str, *, times: int = 1, **facts: Any) -> Callable[[Si
     return violation
 
 
+def second_offer(sides: Sides) -> None:
+    """Offer Ada's open time to Ben, too."""
+    theirs = row_of(sides.ada["SlotOffer"])
+    slot = {column: theirs[column] for column in ("clinician_id", "starts_at", "ends_at")}
+    SlotOffer.objects.filter(pk=sides.ben["SlotOffer"].pk).update(status="passed")
+    insert(SlotOffer, row_of(sides.ben["SlotOffer"]) | slot | {"id": uuid.uuid4()})
+
+
 def confirmed_by_the_proposer(sides: Sides) -> None:
     decision = sides.ada["QuarantineDecision"]
     row = row_of(decision)
@@ -614,6 +646,11 @@ VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "availability_last_day_follows_first": violate(Availability, valid_until="2020-01-01"),
     "availability_slots_are_of_sensible_length": violate(Availability, slot_minutes=4),
     "time_off_ends_after_it_starts": violate(TimeOff, ends_at="2020-01-01T00:00:00+00:00"),
+    "one_place_in_the_waiting_list": twice(WaitingListEntry),
+    "one_open_offer_per_entry": twice(SlotOffer, starts_at="2030-01-01T00:00:00+00:00"),
+    "one_open_offer_per_slot": second_offer,
+    "one_offer_per_entry_and_slot": twice(SlotOffer, status="passed"),
+    "offer_expires_after_it_was_made": violate(SlotOffer, expires_at="2020-01-01T00:00:00+00:00"),
     "consultation_ends_after_it_starts": lambda sides: change(
         sides.ada["Consultation"],
         ends_at=sides.ada["Consultation"].starts_at,

@@ -21,7 +21,14 @@ from audit import alerts, ledger, triggers
 from audit.models import Action, Alert, AlertKind, Entry
 from consultations import policy as consultation_policy
 from consultations.booking import book
-from consultations.models import CallEvent, Consultation, Participant, RecordingConsent
+from consultations.models import (
+    CallEvent,
+    Consultation,
+    Participant,
+    RecordingConsent,
+    SlotOffer,
+    WaitingListEntry,
+)
 from patients.models import CareRelationship, Clinician, Patient, PatientKey
 from patients.services import end_care
 from recordings import policy, suspensions
@@ -37,6 +44,7 @@ from recordings.models import (
     Segment,
 )
 from tests.access.markers import Markers, mark
+from tests.bookings import make_offer
 from tests.cast import FIFTEEN, PASSWORD, Pieces, World, make_pieces, make_user, make_world
 
 LIVES = ("ada", "ben", "rev", "care", "left", "off", "late", "out", "pass")
@@ -60,6 +68,7 @@ class Life:
 
     world: World
     upcoming: Consultation
+    offer: SlotOffer
     pieces: Pieces
     entry: Entry
     alert: Alert
@@ -72,7 +81,7 @@ class Life:
         world, pieces = self.world, self.pieces
         care = CareRelationship.objects.get(patient=world.patient, clinician=world.clinician)
         rows: dict[str, Model] = {
-            "consultation": world.held, "planned": world.planned, "upcoming": self.upcoming,
+            "consultation": world.held, "planned": world.planned, "upcoming": self.upcoming, "offer": self.offer,
             "recording": world.recording, "segment": pieces.segment, "lease": pieces.lease,
             "job": pieces.job, "patient": world.patient,
             "clinician": world.clinician, "care": care, "user": world.patient.user, "entry": self.entry,
@@ -135,6 +144,8 @@ def _life(key: str) -> Life:
         world.patient, world.clinician, starts_at=soon, ends_at=soon + FIFTEEN, reason="Soon", now=timezone.now()
     )
     Consultation.objects.filter(patient=world.patient).update(reason=f"{mark(key, 'reason')} came back")
+    words = {"reason": mark(key, "reason"), "adjustments": mark(key, "needs")}
+    offer = make_offer(world.patient, world.clinician, **words)[1]
     number = f"9{(LIVES + ('gone',)).index(key):03d}000000"
     Patient.objects.filter(pk=world.patient.pk).update(nhs_number=number, communication_needs=mark(key, "needs"))
     for row in (world.patient, world.held, world.planned, upcoming):
@@ -155,7 +166,7 @@ def _life(key: str) -> Life:
         user=world.patient.user, ip="127.0.0.1", user_agent=mark(key, "device"), session_key=f"session-{key}"
     )
     token = tokens.issue(pieces.segment, now=now)
-    return Life(world, upcoming, pieces, entry, alert, suspension, device, token)
+    return Life(world, upcoming, offer, pieces, entry, alert, suspension, device, token)
 
 
 def _mark(markers: Markers, key: str, life: Life) -> None:
@@ -229,7 +240,7 @@ def _delete(life: Life) -> None:
     patient = life.world.patient
     people = [patient.user, life.world.clinician.user, life.world.colleague.user]
     below = (Chunk, Segment, PlaybackSession, ProcessingJob, Rendition, RecorderLease, Recording)
-    above = (CallEvent, RecordingConsent, Participant)
+    above = (CallEvent, RecordingConsent, Participant, SlotOffer, WaitingListEntry)
     with triggers.lifted(connection):
         life.suspension.delete()
         life.pieces.decision.delete()

@@ -1,0 +1,367 @@
+"""Who waits is offered what becomes free, first come first, for a while; then the next one is."""
+
+import threading
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.urls import reverse
+from django.utils import timezone
+
+from audit.ledger import Actor
+from audit.models import Entry
+from consultations import booking, policy, signals, waiting_list
+from consultations.booking import NotBookable, TooManyPlanned, Wishes
+from consultations.models import Consultation, SlotOffer, WaitingListEntry
+from consultations.schedule import Availability
+from consultations.waiting_list import OfferOver
+from patients.models import Patient
+from patients.services import begin_care
+from tests.bookings import LONG_BEFORE, at, make_hours, make_offer
+from tests.cast import Cast, make_patient
+from tests.lines import session_of
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+MINUTE = timedelta(minutes=1)
+LASTS = timedelta(hours=2)
+THAT_WEEK = date(2027, 1, 15)
+WISHES = Wishes("A cough", "video", "An interpreter")
+
+
+def wait(patient: Patient, clinician: Any = None, *, until: date = THAT_WEEK, turn: int = 0) -> WaitingListEntry:
+    now = LONG_BEFORE + turn * MINUTE
+    return waiting_list.join(patient, clinician=clinician, until=until, wishes=WISHES, now=now)
+
+
+def sweep(now: datetime = LONG_BEFORE) -> list[tuple[Patient, str]]:
+    """Return who is offered what afterwards."""
+    waiting_list.sweep(now=now)
+    standing = SlotOffer.objects.filter(status="open").select_related("patient").order_by("starts_at")
+    return [(offer.patient, f"{offer.starts_at:%H:%M}") for offer in standing]
+
+
+def accept(patient: Patient, now: datetime = LONG_BEFORE) -> Consultation:
+    offer = SlotOffer.objects.filter(patient=patient).select_related("patient__user", "clinician").latest("offered_at")
+    return waiting_list.accept(offer, actor=Actor(patient.user_id), now=now)
+
+
+def hours(clinician: Any, **facts: Any) -> Availability:
+    """Make hours on that Monday, none on the one on which people begin to wait."""
+    return make_hours(clinician, valid_from=at(0).date(), **facts)
+
+
+@pytest.fixture
+def full(cast: Cast) -> list[Consultation]:
+    """Ada's clinician has two times that Monday, and both are taken; Ben is their patient, too."""
+    hours(cast.ada.clinician, slot_minutes=30)
+    begin_care(cast.ben.patient, cast.ada.clinician, why="moved here", now=LONG_BEFORE)
+    others = [make_patient(f"Other {n}") for n in range(2)]
+    return [
+        booking.book(
+            other, cast.ada.clinician, starts_at=at(9, 30 * n), ends_at=at(9, 30 * n + 30), reason="x", now=LONG_BEFORE
+        )
+        for n, other in enumerate(others)
+    ]
+
+
+def cancel(consultation: Consultation) -> None:
+    booking.cancel(consultation, by=None, now=LONG_BEFORE)
+
+
+def test_nothing_is_offered_while_everything_is_taken(cast: Cast, full: Any) -> None:
+    wait(cast.ada.patient)
+    assert sweep() == []
+
+
+def test_the_first_who_waits_is_offered_what_becomes_free(cast: Cast, full: Any) -> None:
+    wait(cast.ben.patient, turn=1)
+    wait(cast.ada.patient, turn=2)
+    cancel(full[1])
+    for _ in range(3):
+        assert sweep() == [(cast.ben.patient, "09:30")]
+    cancel(full[0])
+    assert sweep() == [(cast.ada.patient, "09:00"), (cast.ben.patient, "09:30")]
+
+
+def test_what_is_offered_is_booked_with_the_wishes(cast: Cast, full: Any) -> None:
+    wait(cast.ada.patient, cast.ada.clinician)
+    cancel(full[0])
+    sweep()
+    consultation = accept(cast.ada.patient)
+    assert (consultation.starts_at, consultation.reason, consultation.adjustments) == (
+        at(9),
+        "A cough",
+        "An interpreter",
+    )
+    assert policy.place_in(cast.ada.patient.user, consultation.pk) is not None
+    assert Entry.objects.filter(object_id=consultation.pk, actor=cast.ada.patient.user_id).count() == 1
+    assert accept(cast.ada.patient) == consultation
+    assert WaitingListEntry.objects.get().status == "booked" and SlotOffer.objects.get().status == "accepted"
+    assert sweep() == []
+
+
+def test_what_is_kept_for_one_cannot_be_booked_by_another(cast: Cast, full: Any) -> None:
+    wait(cast.ada.patient)
+    cancel(full[0])
+    sweep()
+
+    def take(patient: Patient, now: datetime) -> Consultation:
+        return booking.take(
+            patient, policy.bookable_by(patient), clinician=cast.ada.clinician, starts_at=at(9), wishes=WISHES,
+            actor=Actor(patient.user_id), now=now,
+        )  # fmt: skip
+
+    with pytest.raises(NotBookable):
+        take(cast.ben.patient, LONG_BEFORE)
+    assert take(cast.ben.patient, LONG_BEFORE + LASTS)
+
+
+def test_an_offer_that_expires_goes_to_the_next(cast: Cast, full: Any) -> None:
+    wait(cast.ada.patient, turn=1)
+    wait(cast.ben.patient, turn=2)
+    cancel(full[0])
+    assert sweep() == [(cast.ada.patient, "09:00")]
+    assert sweep(LONG_BEFORE + LASTS - MINUTE) == [(cast.ada.patient, "09:00")]
+    assert sweep(LONG_BEFORE + LASTS) == [(cast.ben.patient, "09:00")]
+    with pytest.raises(OfferOver):
+        accept(cast.ada.patient, LONG_BEFORE + LASTS)
+    assert sweep(LONG_BEFORE + 2 * LASTS) == []  # nobody is offered the same time twice
+    assert WaitingListEntry.objects.filter(status="waiting").count() == 2
+
+
+def test_an_offer_is_over_the_moment_it_expires_whether_or_not_somebody_swept(cast: Cast, full: Any) -> None:
+    wait(cast.ada.patient)
+    cancel(full[0])
+    sweep()
+    assert waiting_list.offer_to(cast.ada.patient.user, now=LONG_BEFORE + LASTS - MINUTE)
+    assert waiting_list.offer_to(cast.ada.patient.user, now=LONG_BEFORE + LASTS) is None
+    with pytest.raises(OfferOver):
+        accept(cast.ada.patient, LONG_BEFORE + LASTS)
+
+
+def test_who_passes_keeps_waiting_and_the_next_is_asked(cast: Cast, full: Any) -> None:
+    wait(cast.ada.patient, turn=1)
+    wait(cast.ben.patient, turn=2)
+    cancel(full[0])
+    sweep()
+    for _ in range(2):
+        waiting_list.pass_on(SlotOffer.objects.get(patient=cast.ada.patient))
+    assert sweep() == [(cast.ben.patient, "09:00")]
+    cancel(full[1])
+    assert (cast.ada.patient, "09:30") in sweep()
+
+
+def test_who_leaves_is_offered_nothing_more(cast: Cast, full: Any) -> None:
+    entry = wait(cast.ada.patient, turn=1)
+    wait(cast.ben.patient, turn=2)
+    cancel(full[0])
+    sweep()
+    for _ in range(2):
+        waiting_list.leave(entry)
+    assert sweep() == [(cast.ben.patient, "09:00")]
+    with pytest.raises(OfferOver):
+        accept(cast.ada.patient)
+
+
+def test_a_wish_for_one_clinician_is_not_answered_by_another(cast: Cast, full: Any) -> None:
+    hours(cast.ada.colleague)
+    wait(cast.ada.patient, cast.ada.clinician)
+    assert sweep() == []
+    wait(cast.ada.patient)  # now whoever is free first
+    assert sweep() == [(cast.ada.patient, "09:00")]
+    assert SlotOffer.objects.get().clinician == cast.ada.colleague
+
+
+def test_hours_that_are_not_open_to_them_are_not_offered(cast: Cast, full: Any) -> None:
+    hours(cast.ben.clinician)
+    wait(cast.ada.patient)
+    assert sweep() == []
+    Availability.objects.filter(clinician=cast.ben.clinician).update(for_new_patients=True)
+    assert sweep() == [(cast.ada.patient, "09:00")]
+
+
+@pytest.mark.parametrize(("zone", "offered"), [("Europe/London", True), ("Pacific/Kiritimati", False)])
+def test_until_a_day_means_until_its_end_where_the_patient_is(cast: Cast, full: Any, zone: str, offered: bool) -> None:
+    """Monday 22:00 in London is Tuesday in Kiritimati."""
+    hours(cast.ada.clinician, starts=_time(22), ends=_time(23))
+    type(cast.ada.patient.user).objects.filter(pk=cast.ada.patient.user_id).update(time_zone=zone)
+    wait(cast.ada.patient, until=date(2027, 1, 11))
+    assert bool(sweep()) == offered
+
+
+def _time(hour: int) -> Any:
+    return at(hour).time()
+
+
+def test_a_wish_lapses_after_its_day(cast: Cast, full: Any) -> None:
+    entry = wait(cast.ada.patient, until=date(2027, 1, 8))
+    sweep(at(0, days=-2))
+    entry.refresh_from_db()
+    assert entry.status == "waiting"
+    sweep(at(0, days=-1))
+    entry.refresh_from_db()
+    assert entry.status == "lapsed"
+    cancel(full[0])
+    assert sweep() == []
+
+
+def test_a_time_that_cannot_be_answered_any_more_is_not_offered(cast: Cast, full: Any, settings: Any) -> None:
+    settings.BOOKING_NOTICE = timedelta(hours=1)
+    wait(cast.ada.patient)
+    cancel(full[1])
+    assert sweep(at(8, 16)) == []
+    assert sweep(at(8, 15)) == [(cast.ada.patient, "09:30")]
+    assert SlotOffer.objects.get().expires_at == at(8, 30)
+
+
+def test_who_waits_already_changes_their_wish_and_keeps_their_turn(cast: Cast, full: Any) -> None:
+    first = wait(cast.ada.patient, turn=1)
+    wait(cast.ben.patient, turn=2)
+    again = wait(cast.ada.patient, cast.ada.clinician, turn=3)
+    assert first == again and WaitingListEntry.objects.filter(patient=cast.ada.patient).count() == 1
+    cancel(full[0])
+    assert sweep() == [(cast.ada.patient, "09:00")]
+
+
+def test_an_account_that_is_switched_off_keeps_nobody_waiting(cast: Cast, full: Any) -> None:
+    wait(cast.ada.patient, turn=1)
+    wait(cast.ben.patient, turn=2)
+    type(cast.ada.patient.user).objects.filter(pk=cast.ada.patient.user_id).update(is_active=False)
+    cancel(full[0])
+    assert sweep() == [(cast.ben.patient, "09:00")]
+
+
+def test_hours_that_the_clinician_took_back_are_not_booked_by_an_old_offer(cast: Cast, full: Any) -> None:
+    wait(cast.ada.patient)
+    cancel(full[0])
+    sweep()
+    Availability.objects.all().delete()
+    with pytest.raises(OfferOver):
+        accept(cast.ada.patient)
+    assert SlotOffer.objects.get().status == "passed" and not Consultation.objects.filter(reason="A cough").exists()
+
+
+def test_who_has_too_many_planned_is_told_and_the_offer_stays(cast: Cast, full: Any, settings: Any) -> None:
+    wait(cast.ada.patient)
+    cancel(full[0])
+    sweep()
+    settings.BOOKING_MOST_AHEAD = 0
+    with pytest.raises(TooManyPlanned):
+        accept(cast.ada.patient)
+    assert SlotOffer.objects.get().status == "open"
+
+
+def test_whoever_listens_hears_of_an_offer_after_the_commit(
+    cast: Cast, full: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    heard = list[Any]()
+    signals.offered.connect(lambda offer, **_: heard.append(offer), weak=False, dispatch_uid="test")
+    wait(cast.ada.patient)
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            cancel(full[0])
+            sweep()
+            assert heard == []
+        assert heard == [SlotOffer.objects.get()]
+    finally:
+        signals.offered.disconnect(dispatch_uid="test")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_sweeps_at_once_make_one_offer(cast: Cast, full: Any) -> None:
+    for turn, patient in enumerate([cast.ada.patient, cast.ben.patient]):
+        wait(patient, turn=turn)
+    cancel(full[0])
+    start = threading.Barrier(4)
+
+    def work() -> None:
+        start.wait(30)
+        waiting_list.sweep(now=LONG_BEFORE)
+        connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert SlotOffer.objects.get(status="open").starts_at == at(9)
+
+
+# The pages.
+
+FORM = {"reason": "A cough", "preferred_mode": "audio", "adjustments": "", "clinician": "first"}
+
+
+def soon(days: int = 7) -> str:
+    return f"{timezone.localdate() + timedelta(days=days)}"
+
+
+def test_a_patient_leaves_a_wish_and_withdraws_it(cast: Cast) -> None:
+    ada = session_of(cast.ada.patient.user)
+    answer = ada.post("/book/wait/", FORM | {"until": soon(), "clinician": str(cast.ada.clinician.pk)}, follow=True)
+    assert f"You are on the waiting list for {cast.ada.clinician.display_name}" in answer.content.decode()
+    entry = WaitingListEntry.objects.get()
+    assert (entry.patient, entry.clinician, entry.status) == (cast.ada.patient, cast.ada.clinician, "waiting")
+    assert "Leave the waiting list" in ada.get("/book/wait/").content.decode()
+    answer = ada.post("/book/wait/", {"act": "leave"}, follow=True)
+    assert "You are no longer on the waiting list." in answer.content.decode()
+    assert WaitingListEntry.objects.get().status == "left"
+
+
+def test_a_wish_that_can_be_met_now_is_answered_with_the_times(cast: Cast) -> None:
+    for day in Availability.Weekday.values:
+        make_hours(cast.ada.clinician, weekday=day)
+    answer = session_of(cast.ada.patient.user).post("/book/wait/", FORM | {"until": soon()}, follow=True)
+    assert "There are free times until that day." in answer.content.decode()
+    assert answer.redirect_chain[-1][0] == "/book/?with=first" and not WaitingListEntry.objects.exists()
+
+
+@pytest.mark.parametrize("wrong", [{"until": ""}, {"until": soon(-1)}, {"until": soon(43)}, {"clinician": "x"}])
+def test_a_wish_that_makes_no_sense_is_said_in_words(cast: Cast, wrong: dict[str, str]) -> None:
+    page = session_of(cast.ada.patient.user).post("/book/wait/", FORM | {"until": soon()} | wrong)
+    assert page.status_code == 200 and "<title>Error:" in page.content.decode()
+    assert not WaitingListEntry.objects.exists()
+
+
+def test_a_stranger_cannot_be_wished_for_by_name(cast: Cast) -> None:
+    ada = session_of(cast.ada.patient.user)
+    page = ada.post("/book/wait/", FORM | {"until": soon(), "clinician": str(cast.ben.clinician.pk)})
+    assert page.status_code == 200 and not WaitingListEntry.objects.exists()
+
+
+@pytest.fixture
+def offer(cast: Cast) -> SlotOffer:
+    _wish, offer = make_offer(cast.ada.patient, cast.ada.clinician)
+    local = timezone.localtime(offer.starts_at)
+    make_hours(
+        cast.ada.clinician, starts=local.time(), ends=(local + timedelta(minutes=15)).time(), time_zone="UTC",
+        weekday=str(local.isoweekday()),
+    )  # fmt: skip
+    return offer
+
+
+def test_an_offer_stands_on_the_home_page_and_is_taken_there(cast: Cast, offer: SlotOffer) -> None:
+    ada, page = session_of(cast.ada.patient.user), reverse("booking:offer", args=[offer.pk])
+    assert page in ada.get("/").content.decode() and "Take this time" in ada.get(page).content.decode()
+    for _ in range(2):
+        assert ada.post(page, {"act": "take"})["Location"].startswith("/book/done/")
+    assert Consultation.objects.get(starts_at=offer.starts_at).patient == cast.ada.patient
+    assert "This offer is over" in ada.get(page).content.decode()
+
+
+def test_an_offer_is_passed_on(cast: Cast, offer: SlotOffer) -> None:
+    ada, page = session_of(cast.ada.patient.user), reverse("booking:offer", args=[offer.pk])
+    assert "You stay on the waiting list." in ada.post(page, {"act": "pass"}, follow=True).content.decode()
+    answer = ada.post(page, {"act": "take"}, follow=True)
+    assert "This offer is over." in answer.content.decode()
+    assert not Consultation.objects.filter(starts_at=offer.starts_at).exists()
+
+
+def test_nobody_else_sees_or_takes_an_offer(cast: Cast, offer: SlotOffer) -> None:
+    page = reverse("booking:offer", args=[offer.pk])
+    ben = session_of(cast.ben.patient.user)
+    assert (ben.get(page).status_code, ben.post(page, {"act": "take"}).status_code) == (404, 404)
+    assert page not in ben.get("/").content.decode()
+    offer.refresh_from_db()
+    assert offer.status == "open"
