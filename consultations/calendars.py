@@ -96,15 +96,17 @@ def hash_of(token: str) -> str:
 
 def reader_of(token: str, *, now: datetime) -> User | None:
     """Return whose calendar this address opens now; None for a wrong one, and for one that is asked too often."""
-    feeds = CalendarFeed.objects.filter(token_hash=hash_of(token), user__is_active=True)
+    opened = CalendarFeed.objects.filter(token_hash=hash_of(token), user__is_active=True)
+    feed = opened.select_related("user").first()
+    return feed.user if feed is not None and _is_counted(feed, now) else None
+
+
+def _is_counted(feed: CalendarFeed, now: datetime) -> bool:
+    """Count a reading, unless there were too many; `read_at` is when the hour began in which `reads` are counted."""
+    own = CalendarFeed.objects.filter(pk=feed.pk)
     this_hour = Q(read_at__gt=now - AN_HOUR)
-    # `read_at` is when the hour began in which `reads` are counted.
-    is_counted = feeds.filter(this_hour, reads__lt=READS_PER_HOUR).update(reads=F("reads") + 1)
-    is_new_hour = not is_counted and feeds.filter(~this_hour | Q(read_at=None)).update(reads=1, read_at=now)
-    if not is_counted and not is_new_hour:
-        return None
-    feed = feeds.select_related("user").first()
-    return feed.user if feed else None
+    again = own.filter(this_hour, reads__lt=READS_PER_HOUR).update(reads=F("reads") + 1)
+    return bool(again or own.filter(~this_hour | Q(read_at=None)).update(reads=1, read_at=now))
 
 
 def of(user: Viewer, *, now: datetime) -> Iterable[Consultation]:
