@@ -96,13 +96,13 @@ def _names(slots: list[Slot]) -> dict[UUID, str]:
     return {clinician.pk: clinician.display_name for clinician in people}
 
 
-def history(viewer: Viewer, consultation: Consultation) -> list[str]:
-    """Say to one of its two people what became of a booking, in the order in which it happened."""
+def history(viewer: Viewer | None, consultation: Consultation) -> list[str]:
+    """Say what became of a booking, in the order in which it happened; to the viewer, what they did themselves."""
     return [_sentence(viewer, change, consultation) for change in consultation.changes.all()]
 
 
-def _sentence(viewer: Viewer, change: ConsultationChange, consultation: Consultation) -> str:
-    if change.by_id == viewer.pk:
+def _sentence(viewer: Viewer | None, change: ConsultationChange, consultation: Consultation) -> str:
+    if viewer is not None and change.by_id == viewer.pk:
         who = _("you")
     elif change.by_id == consultation.patient.user_id:
         who = _("the patient")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.clinic import OwnRowsAdmin
 from accounts.sites import clinic_site
-from consultations import pages, policy
+from consultations import pages, policy, schedule_admin  # noqa: F401  one's own hours and time off
 from consultations.models import Consultation
 from consultations.services import may_be_joined
 
@@ -26,8 +26,17 @@ class OwnConsultationsAdmin(OwnRowsAdmin):
     search_help_text = _("Name, NHS number or reason, among your own consultations")
     date_hierarchy = "starts_at"
     ordering = ("-starts_at",)
-    fields = ("patient_name", "starts_at", "ends_at", "reason", "status", "state", "open_call")
-    readonly_fields = fields
+    fields = readonly_fields = (
+        "patient_name",
+        "starts_at",
+        "ends_at",
+        "reason",
+        "preferred_mode",
+        "adjustments",
+        "status",
+        "state",
+        "open_call",
+    )
 
     def own_rows(self, request: HttpRequest) -> QuerySet[Any]:
         own = policy.visible_to(request.user).filter(clinician__user=request.user.pk)

@@ -64,6 +64,7 @@ class Consultation(models.Model):
         permissions = [
             ("see_consultation", "Can see this consultation"),
             ("join_consultation", "Can join the call of this consultation"),
+            ("schedule_consultation", "Can move and cancel consultations"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["id", "patient", "clinician"], name="consultation_passport"),

@@ -13,6 +13,13 @@ LOOK = {
     "patients": ["view_patient", "view_clinician", "view_carerelationship"],
     "recordings": ["view_recording", "view_processingjob", "view_playbacksuspension", "view_quarantinedecision"],
 }
+TIMES = ("availability", "timeoff")
+SCHEDULE = {
+    "consultations": [
+        "schedule_consultation",
+        *(f"{action}_{model}" for action in ("view", "add", "change", "delete") for model in TIMES),
+    ],
+}
 REGISTER = {
     "audit": ["change_alert"],
     "accounts": ["add_user", "change_user"],
@@ -23,7 +30,7 @@ REGISTER = {
 
 def make_groups(**_: Any) -> None:
     """Make both groups with their permissions. Idempotent; runs after every migrate."""
-    for name, rights in ((STAFF, [LOOK]), (ADMINISTRATORS, [LOOK, REGISTER])):
+    for name, rights in ((STAFF, [LOOK, SCHEDULE]), (ADMINISTRATORS, [LOOK, SCHEDULE, REGISTER])):
         group, _created = Group.objects.get_or_create(name=name)
         for by_app in rights:
             for app, codenames in by_app.items():

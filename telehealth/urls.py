@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from accounts.sites import clinic_site
-from consultations import calendar_views
+from consultations import calendar_views, week
 from consultations.consent_views import consented
 from telehealth import views
 
@@ -14,6 +14,7 @@ clinic_urls, clinic_app, clinic_namespace = clinic_site.urls
 clinic_urls = [
     path("", clinic_site.admin_view(views.clinic_index), name="index"),
     path("today/", clinic_site.admin_view(views.today), name="today"),
+    path("week/", clinic_site.admin_view(week.week), name="week"),
     *[pattern for pattern in clinic_urls if getattr(pattern, "name", "") != "index"],
 ]
 

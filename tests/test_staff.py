@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from recordings import policy
 from recordings.models import Recording
+from telehealth.groups import SCHEDULE
 from tests.cast import Cast
 from tests.visits import Recorder, Visit, recorded_visit
 
@@ -73,7 +74,9 @@ def test_the_staff_site_holds_our_own_pages_only() -> None:
         "accounts.User",
         "audit.Alert",
         "audit.Entry",
+        "consultations.Availability",
         "consultations.Consultation",
+        "consultations.TimeOff",
         "patients.CareRelationship",
         "patients.Clinician",
         "patients.Patient",
@@ -106,7 +109,9 @@ def test_the_groups_hold_no_right_to_play_or_join() -> None:
     codenames = set(Permission.objects.filter(group__isnull=False).values_list("codename", flat=True))
     assert {"play_recording", "join_consultation"} & codenames == set()
     staff = Group.objects.get(name="Staff").permissions.values_list("codename", flat=True)
-    assert all(codename.startswith("view_") for codename in staff)
+    schedule = set(SCHEDULE["consultations"])
+    assert all(codename.startswith("view_") or codename in schedule for codename in staff)
+    assert {codename.split("_")[-1] for codename in schedule} == {"consultation", "availability", "timeoff"}
 
 
 def test_a_profile_linked_to_another_account_gives_that_account_no_replay(cast: Cast) -> None:

@@ -3,6 +3,7 @@
 import threading
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -286,6 +287,34 @@ def test_several_sweeps_at_once_make_one_offer(cast: Cast, full: Any) -> None:
     for thread in threads:
         thread.join(60)
     assert SlotOffer.objects.get(status="open").starts_at == at(9)
+
+
+def test_cancelling_rings_and_the_first_who_waits_is_offered_the_time(
+    cast: Cast, work_at_once: None, django_capture_on_commit_callbacks: Any
+) -> None:
+    now = timezone.now().replace(second=0, microsecond=0)
+    starts_at = timezone.localtime(now, ZoneInfo("Europe/London")).replace(hour=12, minute=0) + timedelta(days=2)
+    taken = booking.book(
+        cast.ben.patient, cast.ada.clinician, starts_at=starts_at, ends_at=starts_at + 15 * MINUTE, reason="x", now=now
+    )
+    with django_capture_on_commit_callbacks(execute=True):
+        make_hours(
+            cast.ada.clinician, starts=_time(12), ends=(at(12) + 15 * MINUTE).time(),
+            weekday=str(starts_at.isoweekday()), valid_from=starts_at.date(), valid_until=starts_at.date(),
+        )  # fmt: skip
+        waiting_list.join(cast.ada.patient, clinician=None, until=starts_at.date(), wishes=WISHES, now=now)
+    assert not SlotOffer.objects.exists()
+    with django_capture_on_commit_callbacks(execute=True):
+        booking.cancel(taken, by=None, now=now)
+    assert SlotOffer.objects.get().starts_at == starts_at
+
+
+def test_new_hours_ring(cast: Cast, work_at_once: None, django_capture_on_commit_callbacks: Any) -> None:
+    until = timezone.localdate() + timedelta(days=14)
+    waiting_list.join(cast.ada.patient, clinician=None, until=until, wishes=WISHES, now=timezone.now())
+    with django_capture_on_commit_callbacks(execute=True):
+        make_hours(cast.ada.clinician)
+    assert SlotOffer.objects.get().clinician == cast.ada.clinician
 
 
 # The pages.

@@ -29,6 +29,7 @@ from consultations.models import (
     SlotOffer,
     WaitingListEntry,
 )
+from consultations.schedule import Availability, TimeOff
 from patients.models import CareRelationship, Clinician, Patient, PatientKey
 from patients.services import end_care
 from recordings import policy, suspensions
@@ -44,7 +45,7 @@ from recordings.models import (
     Segment,
 )
 from tests.access.markers import Markers, mark
-from tests.bookings import make_offer
+from tests.bookings import make_hours, make_offer
 from tests.cast import FIFTEEN, PASSWORD, Pieces, World, make_pieces, make_user, make_world
 
 LIVES = ("ada", "ben", "rev", "care", "left", "off", "late", "out", "pass")
@@ -69,6 +70,8 @@ class Life:
     world: World
     upcoming: Consultation
     offer: SlotOffer
+    hours: Availability
+    off: TimeOff
     pieces: Pieces
     entry: Entry
     alert: Alert
@@ -82,6 +85,7 @@ class Life:
         care = CareRelationship.objects.get(patient=world.patient, clinician=world.clinician)
         rows: dict[str, Model] = {
             "consultation": world.held, "planned": world.planned, "upcoming": self.upcoming, "offer": self.offer,
+            "hours": self.hours, "off": self.off,
             "recording": world.recording, "segment": pieces.segment, "lease": pieces.lease,
             "job": pieces.job, "patient": world.patient,
             "clinician": world.clinician, "care": care, "user": world.patient.user, "entry": self.entry,
@@ -165,8 +169,14 @@ def _life(key: str) -> Life:
     device = UserSession.objects.create(
         user=world.patient.user, ip="127.0.0.1", user_agent=mark(key, "device"), session_key=f"session-{key}"
     )
+    own_time = (
+        make_hours(world.clinician),
+        TimeOff.objects.create(
+            clinician=world.clinician, starts_at=soon, ends_at=soon + FIFTEEN, note=mark(key, "needs")
+        ),
+    )
     token = tokens.issue(pieces.segment, now=now)
-    return Life(world, upcoming, offer, pieces, entry, alert, suspension, device, token)
+    return Life(world, upcoming, offer, *own_time, pieces, entry, alert, suspension, device, token)
 
 
 def _mark(markers: Markers, key: str, life: Life) -> None:
@@ -245,6 +255,8 @@ def _delete(life: Life) -> None:
         life.suspension.delete()
         life.pieces.decision.delete()
         life.alert.delete()
+        life.hours.delete()
+        life.off.delete()
         for model in (*below, *above):
             model.objects.filter(patient=patient).delete()
         life.world.call.delete()
