@@ -111,12 +111,16 @@ def take(
         return _take(patient, rules, clinician, starts_at, wishes, actor, now)
     except NotBookable:
         # RACE: the same press twice at once; the second insert is refused because of the first.
-        standing = Consultation.objects.filter(
-            patient=patient, clinician=clinician, starts_at=starts_at, status__in=diary.TAKES_TIME
-        ).first()
+        standing = planned_then(patient, clinician, starts_at)
         if standing is None:
             raise
         return standing
+
+
+def planned_then(patient: Patient, clinician: Clinician, starts_at: datetime) -> Consultation | None:
+    """Return what this patient has with this clinician at that very time."""
+    own = Consultation.objects.filter(patient=patient, clinician=clinician, status__in=diary.TAKES_TIME)
+    return own.filter(starts_at=starts_at).first()
 
 
 @transaction.atomic

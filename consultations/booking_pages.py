@@ -1,7 +1,7 @@
 """What the pages of booking show: free times by day in the person's zone, and what became of a booking."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ from patients.models import Clinician, Patient
 
 DAYS_PER_PAGE = 5
 ANYBODY = "first"
+FIRST_AHEAD = timedelta(days=14)
 NOON = 12
 
 
@@ -54,9 +55,14 @@ def rules_for(patient: Patient, chosen: str) -> QuerySet[Availability]:
     return rules if chosen == ANYBODY else rules.filter(clinician=UUID(chosen))
 
 
-def times(patient: Patient, rules: QuerySet[Availability], *, now: datetime) -> list[Slot]:
-    """Return what is free as far ahead as one can book, each time once: somebody who cares for them comes first."""
-    slots = diary.free(rules, from_=now, to=now + settings.BOOKING_AHEAD, now=now, patient=patient)
+def ahead(chosen: str) -> timedelta:
+    """Say how far times are shown: whoever is free first is asked for something soon, and may be anybody of many."""
+    return min(FIRST_AHEAD, settings.BOOKING_AHEAD) if chosen == ANYBODY else settings.BOOKING_AHEAD
+
+
+def times(patient: Patient, rules: QuerySet[Availability], *, now: datetime, ahead: timedelta) -> list[Slot]:
+    """Return what is free, each time once: somebody who cares for them comes first."""
+    slots = diary.free(rules, from_=now, to=now + ahead, now=now, patient=patient)
     known = set(policy.clinicians_of(patient).values_list("pk", flat=True))
     return [
         min(at_once, key=lambda slot: (slot.clinician not in known, slot.clinician))

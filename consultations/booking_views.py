@@ -54,7 +54,8 @@ def times(request: HttpRequest, patient: Patient) -> HttpResponse:
     keys = [choice["key"] for choice in choices]
     chosen = asked if asked in keys else keys[-1 if asked else 0]
     now = timezone.now()
-    slots = booking_pages.times(patient, booking_pages.rules_for(patient, chosen), now=now)
+    ahead = booking_pages.ahead(chosen)
+    slots = booking_pages.times(patient, booking_pages.rules_for(patient, chosen), now=now, ahead=ahead)
     context = {
         "choices": choices,
         "chosen": chosen,
@@ -63,7 +64,7 @@ def times(request: HttpRequest, patient: Patient) -> HttpResponse:
         "link": f"{reverse('booking:confirm')}?",
         "more": urlencode({"with": chosen}),
         "zone": booking_pages.zone_hint(request.user),
-        "weeks": settings.BOOKING_AHEAD.days // 7,
+        "weeks": ahead.days // 7,
         "is_gone": GONE in request.GET,
         "waiting": booking_pages.waiting(request.user, now),
     }
@@ -78,6 +79,8 @@ def confirm(request: HttpRequest, patient: Patient) -> HttpResponse:
     clinician = _clinician(request.GET.get("with", ""))
     if clinician is None or starts_at is None:
         return redirect("booking:times")
+    if own := booking.planned_then(patient, clinician, starts_at):  # they came back to the page before
+        return redirect("booking:done", pk=own.pk)
     form = WishesForm(request.POST or None)
     rules = policy.bookable_by(patient)
     try:
@@ -145,7 +148,7 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
     if slot is not None:
         context = {"consultation": consultation, "slot": slot, "zone": booking_pages.zone_hint(request.user)}
         return render(request, "booking/move_confirm.html", context)
-    slots = booking_pages.times(patient, rules, now=now)
+    slots = booking_pages.times(patient, rules, now=now, ahead=settings.BOOKING_AHEAD)
     context = {
         "consultation": consultation,
         "days": booking_pages.days(slots, request.GET.get("page")),

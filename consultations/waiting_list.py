@@ -4,13 +4,15 @@ First come, first offered. An offer keeps its time for one patient until it expi
 authorisation.
 """
 
-from datetime import date, datetime, time, timedelta
+from collections.abc import Collection
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import Viewer
@@ -18,6 +20,7 @@ from audit.ledger import Actor
 from consultations import booking, diary, policy, signals
 from consultations.booking import NotBookable, TooManyPlanned, Wishes
 from consultations.models import Consultation, Mode, SlotOffer, WaitingListEntry
+from consultations.schedule import Availability
 from consultations.slots import Slot
 from consultations.states import StaleTransition, move
 from patients.models import Clinician, Patient
@@ -77,10 +80,17 @@ def fitting(patient: Patient, clinician: Clinician | None, until: date, *, now: 
     rules = policy.bookable_by(patient)
     if clinician is not None:
         rules = rules.filter(clinician=clinician)
+    return _free_until(rules, patient, until, now)
+
+
+def _free_until(rules: QuerySet[Availability], patient: Patient, until: date, now: datetime) -> list[Slot]:
     zone = ZoneInfo(patient.user.time_zone if patient.user else settings.DEFAULT_PERSON_TIME_ZONE)
     end = min(datetime.combine(until + A_DAY, time(), zone), now + settings.BOOKING_AHEAD)
-    begin = now + settings.BOOKING_NOTICE + TIME_TO_ANSWER
-    return diary.free(rules, from_=begin, to=end, now=now, patient=patient)
+    return diary.free(rules, from_=_earliest(now), to=end, now=now, patient=patient)
+
+
+def _earliest(now: datetime) -> datetime:
+    return now + settings.BOOKING_NOTICE + TIME_TO_ANSWER
 
 
 def accept(offer: SlotOffer, *, actor: Actor, now: datetime) -> Consultation:
@@ -135,13 +145,27 @@ def sweep(*, now: datetime) -> None:
     WaitingListEntry.objects.filter(status=Wish.WAITING, until__lt=everywhere_over).update(status=Wish.LAPSED)
     has_offer = Exists(SlotOffer.objects.filter(entry=OuterRef("pk"), status=Offer.OPEN))
     waiting = WaitingListEntry.objects.filter(~has_offer, status=Wish.WAITING, patient__user__is_active=True)
+    somewhere = _free_somewhere(waiting, now)
+    if not somewhere:  # as a rule: that is why they wait
+        return
     for entry in waiting.select_related("patient__user", "clinician").order_by("created_at", "pk"):
-        _offer_next(entry, now)
+        _offer_next(entry, somewhere, now)
 
 
-def _offer_next(entry: WaitingListEntry, now: datetime) -> None:
+def _free_somewhere(waiting: QuerySet[WaitingListEntry], now: datetime) -> set[UUID]:
+    """Return which clinicians have anything free before the last of these wishes lapses."""
+    last: date | None = waiting.aggregate(last=Max("until"))["last"]
+    if last is None:
+        return set()
+    end = min(datetime.combine(last + 2 * A_DAY, time(), UTC), now + settings.BOOKING_AHEAD)
+    return {slot.clinician for slot in diary.free(Availability.objects.all(), from_=_earliest(now), to=end, now=now)}
+
+
+def _offer_next(entry: WaitingListEntry, somewhere: Collection[UUID], now: datetime) -> None:
     before = set(entry.offers.values_list("clinician", "starts_at"))
-    free = fitting(entry.patient, entry.clinician, entry.until, now=now)
+    wished = somewhere if entry.clinician_id is None else {entry.clinician_id} & set(somewhere)
+    rules = policy.bookable_by(entry.patient).filter(clinician__in=wished)
+    free = _free_until(rules, entry.patient, entry.until, now)
     slot = next((slot for slot in free if (slot.clinician, slot.starts_at) not in before), None)
     if slot is None:
         return

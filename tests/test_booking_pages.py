@@ -65,6 +65,14 @@ def test_a_patient_books_with_links_and_one_form(cast: Cast, hours: Any) -> None
     assert "An interpreter" in detail and "You would like to use video." in detail
 
 
+def test_going_back_after_booking_says_that_it_is_booked(cast: Cast, hours: Any) -> None:
+    ada = session_of(cast.ada.patient.user)
+    link = slots_on(ada.get("/book/"))[0]
+    done = [answer["Location"] for answer in (ada.post(link, FORM), ada.get(link), ada.post(link, FORM))]
+    assert len(set(done)) == 1 and done[0].startswith("/book/done/")
+    assert Consultation.objects.filter(reason="A cough").count() == 1
+
+
 def test_a_form_without_a_reason_says_so_and_keeps_what_was_typed(cast: Cast, hours: Any) -> None:
     ada = session_of(cast.ada.patient.user)
     link = slots_on(ada.get("/book/"))[0]
