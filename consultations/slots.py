@@ -76,12 +76,10 @@ def _slots_of(rule: WeeklyRule, from_: datetime, to: datetime) -> Iterator[Slot]
 
 def _starts(rule: WeeklyRule, day: date) -> Iterator[datetime]:
     local, end = datetime.combine(day, rule.starts), datetime.combine(day, rule.ends)
-    free_from = None
     while local + rule.length <= end:
         starts_at = in_utc(local, rule.zone)
-        if starts_at is not None and (free_from is None or starts_at >= free_from):
+        if starts_at is not None:
             yield starts_at
-            free_from = starts_at + rule.length
         local += rule.length
 
 
@@ -110,6 +108,7 @@ def _outside(slots: Iterable[Slot], busy: list[Interval]) -> Iterator[Slot]:
 
 
 def _apart(slots: Iterable[Slot]) -> Iterator[Slot]:
+    """Leave out what begins before the slot before it ends: other rules', or one after an hour that was lost."""
     last: Slot | None = None
     for slot in slots:
         if last is None or slot.starts_at >= last.ends_at:
