@@ -69,8 +69,8 @@ class OffAdmin(OfferedLookupsAdmin):
         ).count()
         if planned:
             told = ngettext(
-                "%(n)d consultation is planned in this time and stays so. Ask the clinic to move or cancel it.",
-                "%(n)d consultations are planned in this time and stay so. Ask the clinic to move or cancel them.",
+                "%(n)d consultation is planned in this time and stays so until the clinic moves or cancels it.",
+                "%(n)d consultations are planned in this time and stay so until the clinic moves or cancels them.",
                 planned,
             )
             messages.warning(request, told % {"n": planned})

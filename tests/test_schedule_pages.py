@@ -98,7 +98,7 @@ def test_time_off_says_what_stands_in_the_way_and_leaves_it(cast: Cast, osei: Cl
     form = {"starts_at_0": day, "starts_at_1": "00:00", "ends_at_0": f"{local + timedelta(days=1):%Y-%m-%d}",
             "ends_at_1": "00:00", "note": "Holiday"}  # fmt: skip
     page = osei.post(f"{CLINIC}/timeoff/add/", form, follow=True).content.decode()
-    assert "1 consultation is planned in this time and stays so." in page
+    assert "1 consultation is planned in this time and stays so until the clinic" in page
     planned.refresh_from_db()
     assert planned.status == "planned" and TimeOff.objects.get().clinician == cast.ada.clinician
 
