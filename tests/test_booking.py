@@ -208,12 +208,12 @@ def test_who_listens_hears_of_it_after_the_commit_and_can_undo_nothing(
     for signal in (signals.booked, signals.moved, signals.cancelled):
         signal.connect(listen, weak=False, dispatch_uid="test")
     try:
-        with django_capture_on_commit_callbacks(execute=True) as waiting:
+        with django_capture_on_commit_callbacks(execute=True):
             consultation = take(cast.ada.patient, cast.ada.clinician)
             booking.move(consultation, starts_at=at(11), ends_at=at(11) + FIFTEEN, by=None, now=LONG_BEFORE)
             booking.cancel(consultation, by=None, now=LONG_BEFORE)
             assert heard == []
-        assert heard == ["booked", "moved", "cancelled"] and len(waiting) == 3
+        assert heard == ["booked", "moved", "cancelled"]
     finally:
         for signal in (signals.booked, signals.moved, signals.cancelled):
             signal.disconnect(dispatch_uid="test")
