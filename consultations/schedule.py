@@ -39,7 +39,7 @@ class Availability(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, related_name="availability")
-    weekday = models.CharField(_("day"), max_length=1, choices=Weekday)
+    weekday = models.CharField(_("day"), max_length=16, choices=Weekday)
     starts = models.TimeField(_("from"))
     ends = models.TimeField(_("until"))
     time_zone = models.CharField(_("time zone"), max_length=64, validators=[validate_time_zone])

@@ -18,6 +18,8 @@ def closed_vocabulary(*names: str) -> Callable[[M], M]:
             condition = models.Q(**{f"{name}__in": words})
             constraint = models.CheckConstraint(condition=condition, name=f"{model._meta.model_name}_{name}_is_known")
             model._meta.constraints = [*model._meta.constraints, constraint]
+            # Migrations see what stands in a model's own Meta; one without constraints there would get none.
+            model._meta.original_attrs["constraints"] = model._meta.constraints
         return model
 
     return constrain
