@@ -15,6 +15,7 @@ from consultations import diary
 from consultations.models import Consultation
 from consultations.schedule import Availability, TimeOff
 from consultations.schedule_forms import AvailabilityForm, TimeOffForm
+from patients.models import Clinician
 
 HOURS = ("weekday", "starts", "ends", "time_zone", "slot_minutes", "valid_from", "valid_until", "for_new_patients")
 OFF = ("starts_at", "ends_at", "note")
@@ -89,22 +90,28 @@ class OwnTimeOffAdmin(OwnTimeAdmin, OffAdmin):
     fields = OFF
 
 
-@admin.register(Availability)
-class EverybodysHoursAdmin(HoursAdmin):
+class EverybodysTimeAdmin(OfferedLookupsAdmin):
     actions = None
+    list_select_related = ("clinician__user",)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **facts: Any) -> Any:
+        """Name the clinicians who work here; a plain choice, which every screen reader can read."""
+        if db_field.name == "clinician":
+            here = Clinician.objects.filter(is_active=True)
+            facts["queryset"] = here.select_related("user").order_by("user__name")
+        return super().formfield_for_foreignkey(db_field, request, **facts)
+
+
+@admin.register(Availability)
+class EverybodysHoursAdmin(EverybodysTimeAdmin, HoursAdmin):
     list_display = ("clinician", "weekday", "hours", "time_zone", "slot_minutes", "last_day", "for_new_patients")
     list_filter = ("clinician", "weekday", "for_new_patients")
-    list_select_related = ("clinician__user",)
     ordering = ("clinician__user__name", "weekday", "starts")
-    autocomplete_fields = ("clinician",)
     fields = ("clinician", *HOURS)
 
 
 @admin.register(TimeOff)
-class EverybodysTimeOffAdmin(OffAdmin):
-    actions = None
+class EverybodysTimeOffAdmin(EverybodysTimeAdmin, OffAdmin):
     list_display = ("clinician", "starts_at", "ends_at", "note")
     list_filter = ("clinician",)
-    list_select_related = ("clinician__user",)
-    autocomplete_fields = ("clinician",)
     fields = ("clinician", *OFF)

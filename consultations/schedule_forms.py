@@ -21,7 +21,7 @@ class AvailabilityForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = "__all__"
         help_texts = {
             "valid_until": _("Leave it empty if there is none. For one day alone, take that day as first and last."),
-            "for_new_patients": _("Patients whom you do not care for yet may book these hours."),
+            "for_new_patients": _("Patients who are new to the clinician may book these hours."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

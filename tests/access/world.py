@@ -184,16 +184,8 @@ def _mark(markers: Markers, key: str, life: Life) -> None:
     markers.add_words(key, [world.patient.nhs_number or ""], "register")
     markers.add_words(key, [world.canary.decode().split()[-1]], "content")
     people = [world.patient, world.patient.user, world.clinician, world.clinician.user]
-    facts = [
-        world.held,
-        world.planned,
-        life.upcoming,
-        world.recording,
-        pieces.job,
-        pieces.decision,
-        life.alert,
-        life.suspension,
-    ]
+    facts = [world.held, world.planned, life.upcoming, world.recording, pieces.job, pieces.decision]
+    facts += [life.alert, life.suspension, life.offer, life.offer.entry, life.hours, life.off]
     content = [world.call, world.replay, pieces.segment, pieces.chunk, pieces.lease, pieces.consent, pieces.viewing]
     markers.add_ids(key, [row.pk for row in people if row], "register")
     markers.add_ids(key, [row.pk for row in facts], "facts")
