@@ -27,7 +27,7 @@ AT_ONCE = 2000
 
 
 class Because(TextChoices):
-    """Why what is granted differs from what should be. The last two explain it; the others are somebody's mistake."""
+    """Why what is granted differs from what should be. The last three explain it; the others are somebody's mistake."""
 
     NO_RELATIONSHIP = "no_relationship", "granted to somebody who has nothing to do with it"
     OTHER_PERMISSION = "other_permission", "a permission that is never granted on single objects"
@@ -39,9 +39,10 @@ class Because(TextChoices):
     NEVER_GIVEN = "never_given", "not granted to somebody whose own it is"
     REVOKED = "revoked", "was taken on purpose"
     LAPSED = "lapsed", "their account or profile is not active; the grant waits and opens nothing"
+    RAN_OUT = "ran_out", "its time is over; the grant opens nothing and is about to be swept"
 
 
-EXPLAINED = {Because.REVOKED, Because.LAPSED}
+EXPLAINED = {Because.REVOKED, Because.LAPSED, Because.RAN_OUT}
 
 
 @dataclass(frozen=True)

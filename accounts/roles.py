@@ -28,4 +28,5 @@ def role_of(user: object) -> Role:
     return "patient" if _has_profile(user, "patient") else ""
 
 
-LANDING = {"clinician": "clinic:index", "staff": "admin:index", "patient": "home", "": "home"}
+# Whoever is none of them may have been invited to watch a replay.
+LANDING = {"clinician": "clinic:index", "staff": "admin:index", "patient": "home", "": "recordings:list"}

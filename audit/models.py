@@ -31,6 +31,11 @@ class Action(models.TextChoices):
     RESUMED = "resumed"
     RELEASED = "released"
     DISCARDED = "discarded"
+    INVITED = "invited"
+    SHARED = "shared"
+    PROPOSED = "proposed"
+    AGREED = "agreed"
+    UNSHARED = "unshared"
 
 
 class Entry(models.Model):

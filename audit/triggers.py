@@ -79,6 +79,19 @@ def immutable(table: str, columns: Sequence[str]) -> Guard:
     return Guard(table, {name: sqlite}, {name: postgresql})
 
 
+def set_once(table: str, columns: Sequence[str]) -> Guard:
+    """Refuse changing any of `columns` once it holds something: what has happened is not undone."""
+    name, refusal = f"{table}_is_set_once", f"set once: {', '.join(columns)} of {table} stay as they are"
+    changed = " OR ".join(f"OLD.{c} IS NOT NULL AND NEW.{c} IS NOT OLD.{c}" for c in columns)
+    distinct = " OR ".join(f"OLD.{c} IS NOT NULL AND NEW.{c} IS DISTINCT FROM OLD.{c}" for c in columns)
+    sqlite = (
+        f"CREATE TRIGGER {name} BEFORE UPDATE ON {table} WHEN {changed} BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
+    )
+    body = f"IF {distinct} THEN RAISE EXCEPTION '{refusal}'; END IF; RETURN NEW;"
+    postgresql = _postgresql_function(name, body) + _postgresql_trigger(name, table, "BEFORE UPDATE", name)
+    return Guard(table, {name: sqlite}, {name: postgresql})
+
+
 def passport(table: str, *, parent: str, parent_column: str, owners: Sequence[str]) -> Guard:
     """Refuse a row whose `owners` columns differ from those of its parent's row.
 

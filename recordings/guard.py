@@ -1,17 +1,19 @@
 """The leak guard: the last look at recordings before anything of them is shown, by other means than the policy's.
 
-It asks one thing: who sat in the consultation. Whether that still gives a right today is the policy's matter, so that
-an account closed a moment ago is refused and does not look like a leak. Imports no policy and nothing that does.
+It asks one thing: who sat in the consultation, or whom the patient let watch the replay. Whether that still gives a
+right today is the policy's matter, so that an account closed a moment ago is refused and does not look like a leak.
+Imports no policy and nothing that does.
 """
 
 import logging
 from collections.abc import Collection, Iterable
 from dataclasses import InitVar, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, connection
-from django.db.models import UUIDField
+from django.db.models import DateTimeField, UUIDField
 from django.http import Http404
 
 from accounts.models import Viewer
@@ -24,7 +26,8 @@ from recordings.models import Recording
 from recordings.suspensions import Scope
 
 log = logging.getLogger(__name__)
-_SEAL, _ID = object(), UUIDField()
+_SEAL, _ID, _AT = object(), UUIDField(), DateTimeField()
+Key = tuple[UUID, UUID, UUID]  # recording, consultation, patient
 # SQL of its own: no manager, queryset or join that the policy relies on can be wrong here in the same way.
 _OWN = """
 SELECT recording.id, consultation.id, consultation.patient_id
@@ -38,6 +41,18 @@ WHERE place.user_id = %s AND (
     OR place.role = 'clinician' AND clinician.user_id = place.user_id
 ) AND recording.id IN ({ids})
 """
+# What ended within the last minute may have ended between the policy's answer and this look: the policy's to refuse.
+_SHARED = """
+SELECT recording.id, consultation.id, consultation.patient_id
+FROM recordings_share share
+JOIN recordings_recording recording ON recording.id = share.recording_id
+JOIN consultations_consultation consultation ON consultation.id = recording.consultation_id
+WHERE share.grantee_id = %s AND share.patient_id = consultation.patient_id
+AND share.agreed_by_patient_at IS NOT NULL
+AND share.expires_at > %s AND (share.revoked_at IS NULL OR share.revoked_at > %s)
+AND recording.id IN ({ids})
+"""
+A_MOMENT = timedelta(minutes=1)
 REASON = "The leak guard stopped an answer that held somebody else's recording. Alerts has the ids."
 # What staff pages may say of a recording and of its processing: facts, no content and nobody's name.
 FACTS = frozenset({
@@ -56,11 +71,15 @@ class NotAFact(Exception):
 
 @dataclass(frozen=True)
 class Shown:
-    """A recording that this viewer may be shown. Only `show` makes one; whatever renders recordings takes these."""
+    """A recording that this viewer may be shown. Only `show` makes one; whatever renders recordings takes these.
+
+    Where it is not their own it is shared with them: the replay, and nothing else of the consultation.
+    """
 
     recording: Recording
     viewer: Viewer
     seal: InitVar[object]
+    is_own: bool = True
 
     def __post_init__(self, seal: object) -> None:
         # SECURITY: a page builder takes what has been through `show`, never a row that somebody wrapped themselves.
@@ -68,27 +87,47 @@ class Shown:
             raise TypeError("Only guard.show says what may be shown.")
 
 
-def show(viewer: Viewer, recordings: Iterable[Recording], *, actor: Actor, now: datetime) -> list[Shown]:
+def show(
+    viewer: Viewer, recordings: Iterable[Recording], *, actor: Actor, now: datetime, also_shared: bool = False
+) -> list[Shown]:
     """Return the recordings as what may be shown, or raise an alert, pause playback and return nothing.
 
-    Call it outside of transactions: what it writes must stay. Queries: one, however many recordings.
-    Errors: Leak.
+    With `also_shared` replays that the patient shared with this viewer pass, too; only what shows replays says that.
+    Call it outside of transactions: what it writes must stay. Queries: one, however many recordings; one more for
+    shares. Errors: Leak.
     """
     at_hand = list(recordings)
-    if at_hand:
-        own = _own(viewer, [recording.pk for recording in at_hand])
-        foreign = [one for one in at_hand if (one.pk, one.consultation_id, one.patient_id) not in own]
-        if foreign:
-            _report(foreign, actor=actor, now=now)
-            raise Leak
-    return [Shown(recording, viewer, _SEAL) for recording in at_hand]
+    if not at_hand:
+        return []
+    own = _own(viewer, [recording.pk for recording in at_hand])
+    others = [recording for recording in at_hand if _key(recording) not in own]
+    shared = _shared(viewer, [recording.pk for recording in others], now) if others and also_shared else set()
+    foreign = [recording for recording in others if _key(recording) not in shared]
+    if foreign:
+        _report(foreign, actor=actor, now=now)
+        raise Leak
+    return [Shown(recording, viewer, _SEAL, _key(recording) in own) for recording in at_hand]
 
 
-def _own(viewer: Viewer, ids: Collection[UUID]) -> set[tuple[UUID, UUID, UUID]]:
-    """Return (recording, consultation, patient) of those in whose consultation this viewer was patient or clinician."""
-    prepared = [_ID.get_db_prep_value(value, connection) for value in (viewer.pk, *ids)]
+def _key(recording: Recording) -> Key:
+    return recording.pk, recording.consultation_id, recording.patient_id
+
+
+def _own(viewer: Viewer, ids: Collection[UUID]) -> set[Key]:
+    """Return those in whose consultation this viewer was patient or clinician."""
+    return _asked(_OWN, viewer, ids)
+
+
+def _shared(viewer: Viewer, ids: Collection[UUID], now: datetime) -> set[Key]:
+    """Return those whose replay the patient agreed to share with this viewer."""
+    since = _AT.get_db_prep_value(now - A_MOMENT, connection)
+    return _asked(_SHARED, viewer, ids, since, since)
+
+
+def _asked(sql: str, viewer: Viewer, ids: Collection[UUID], *since: Any) -> set[Key]:
+    user, *among = [_ID.get_db_prep_value(value, connection) for value in (viewer.pk, *ids)]
     with connection.cursor() as cursor:
-        cursor.execute(_OWN.format(ids=", ".join(["%s"] * len(ids))), prepared)
+        cursor.execute(sql.format(ids=", ".join(["%s"] * len(ids))), [user, *since, *among])
         return {(UUID(str(row[0])), UUID(str(row[1])), UUID(str(row[2]))) for row in cursor.fetchall()}
 
 

@@ -1,10 +1,10 @@
 """The rules about recordings that the database keeps itself."""
 
-from audit.triggers import Guard, immutable, never_deleted, passport
+from audit.triggers import Guard, immutable, never_deleted, passport, set_once
 
 RECORDING, SEGMENT, LEASE = "recordings_recording", "recordings_segment", "recordings_recorderlease"
 SUSPENSION, REVOCATION = "recordings_playbacksuspension", "recordings_playbackrevocation"
-DECISION = "recordings_quarantinedecision"
+DECISION, SHARE = "recordings_quarantinedecision", "recordings_share"
 
 
 def _belongs_to(parent: str, column: str, table: str) -> tuple[Guard, Guard]:
@@ -50,4 +50,11 @@ GUARDS = (
     ),
     passport(DECISION, parent=RECORDING, parent_column="recording_id", owners=["patient_id"]),
     never_deleted(DECISION),
+    passport(SHARE, parent=RECORDING, parent_column="recording_id", owners=["patient_id"]),
+    immutable(
+        SHARE,
+        ["recording_id", "patient_id", "grantee_id", "name", "reason", "granted_by_id", "granted_at", "expires_at"],
+    ),
+    set_once(SHARE, ["agreed_by_patient_at", "revoked_at", "revoked_by_id", "swept_at"]),
+    never_deleted(SHARE),
 )

@@ -18,6 +18,7 @@ from consultations.states import closed_vocabulary
 from patients.models import Clinician, Patient
 from recordings.decisions import QuarantineDecision as QuarantineDecision
 from recordings.rights import PlaybackRevocation as PlaybackRevocation
+from recordings.rights import Share as Share
 
 
 @closed_vocabulary("status")

@@ -9,13 +9,16 @@ from uuid import UUID
 
 from django.db.models import Max
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import User, Viewer
 from audit.models import Action, Entry
 from consultations.models import Call, CallEvent, Participant
 from recordings.guard import Shown
-from recordings.models import ProcessingJob, Recording
+from recordings.models import ProcessingJob, Recording, Share
 
 Status = Recording.Status
 HOLES = {
@@ -37,18 +40,45 @@ def kinds_text(timeline: list[dict[str, Any]]) -> str:
 
 
 def other_name(shown: Shown) -> str:
+    """Return whom the viewer spoke with, or whose consultation it is that they may watch."""
     recording = shown.recording
+    if not shown.is_own:
+        return recording.patient.name
     if recording.clinician.user_id == shown.viewer.pk:
         return recording.patient.name
     return recording.clinician.display_name
 
 
+def rows(several: Iterable[Shown]) -> list[dict[str, Any]]:
+    """Shape: rows of `_replays.html`. Queries: one, for what is shared with this viewer or waits for them."""
+    at_hand = list(several)
+    notes = share_notes(at_hand)
+    return [{**row(shown), **notes.get(shown.recording.pk, {})} for shown in at_hand]
+
+
+def share_notes(several: list[Shown]) -> dict[UUID, dict[str, Any]]:
+    """Return by recording until when it is shared with this viewer, or that somebody asks its patient to share it."""
+    standing = Share.objects.standing().filter(recording__in=[shown.recording.pk for shown in several])
+    by_recording: dict[UUID, list[Share]] = {}
+    for share in standing.order_by("expires_at"):
+        by_recording.setdefault(share.recording_id, []).append(share)
+    return {shown.recording.pk: _share_note(shown, by_recording.get(shown.recording.pk, [])) for shown in several}
+
+
+def _share_note(shown: Shown, standing: list[Share]) -> dict[str, Any]:
+    live = [share for share in standing if share.agreed_by_patient_at]
+    if shown.is_own:
+        asks = len(live) < len(standing) and shown.recording.patient.user_id == shown.viewer.pk
+        return {"asks": asks, "shared_with": len(live)}
+    return {"shared_until": max((s.expires_at for s in live if s.grantee_id == shown.viewer.pk), default=None)}
+
+
 def row(shown: Shown) -> dict[str, Any]:
-    """Shape: one row of `_replays.html`."""
+    """Shape: one row of `_replays.html`. Whoever it is shared with does not read why the patient came."""
     recording = shown.recording
     return {
         "pk": recording.pk,
-        "title": recording.consultation.reason,
+        "title": recording.consultation.reason if shown.is_own else _("Recorded consultation"),
         "other_name": other_name(shown),
         "starts_at": recording.started_at,
         "duration_ms": recording.duration_ms,
@@ -58,6 +88,27 @@ def row(shown: Shown) -> dict[str, Any]:
         "paused": recording.is_paused,
         "url": reverse("recordings:detail", args=[recording.pk]),
     }
+
+
+def shares(shown: Shown, standing: Iterable[Share]) -> list[dict[str, Any]]:
+    """Shape: `shares` of `recordings/sharing.html`. `standing` are this recording's.
+
+    SECURITY: whom they named and the address they typed, never what we know of the account behind it.
+    """
+    return [
+        {
+            "pk": share.pk,
+            "name": share.name,
+            "email": share.grantee.email.lower(),
+            "reason": share.reason,
+            "by": _("you") if share.granted_by_id == shown.viewer.pk else share.granted_by.name,
+            "since": share.granted_at,
+            "until": share.expires_at,
+            "waits": share.agreed_by_patient_at is None,
+            "may_end": shown.viewer.pk in (share.granted_by_id, shown.recording.patient.user_id),
+        }
+        for share in standing
+    ]
 
 
 def parts(shown: Shown) -> list[dict[str, Any]]:
@@ -78,7 +129,9 @@ def parts(shown: Shown) -> list[dict[str, Any]]:
 
 
 def _who_asked(shown: Shown) -> dict[int, str]:
-    """Return by segment number who asked for the switch that began it, from the call's own log."""
+    """Return by segment number who asked for the switch that began it, from the call's own log, for its people."""
+    if not shown.is_own:
+        return {}
     changes = CallEvent.objects.filter(call=shown.recording.call_id, kind="mode.changed")
     askers = {event.epoch: event.payload["by"] for event in changes}
     people = Participant.objects.in_bulk(list(askers.values()))
@@ -94,8 +147,20 @@ def _who_asked(shown: Shown) -> dict[int, str]:
     return asked
 
 
-def audience_text(shown: Shown) -> str:
-    return _("Only you and %(name)s can watch this") % {"name": other_name(shown)}
+def audience_text(shown: Shown, note: dict[str, Any]) -> str:
+    """Say who can watch this; `note` is this recording's of `share_notes`."""
+    if not shown.is_own:
+        facts = {"name": shown.recording.patient.name, "until": date_format(localtime(note["shared_until"]), "j F Y")}
+        return _("%(name)s shared this with you until %(until)s") % facts
+    facts = {"name": other_name(shown), "n": note["shared_with"]}
+    if not note["shared_with"]:
+        return _("Only you and %(name)s can watch this") % facts
+    words = ngettext(
+        "You, %(name)s and %(n)d other person can watch this",
+        "You, %(name)s and %(n)d other people can watch this",
+        note["shared_with"],
+    )
+    return words % facts
 
 
 def accesses(replays: Iterable[Shown], viewer: Viewer, *, most: int = 20) -> list[dict[str, Any]]:
@@ -103,7 +168,8 @@ def accesses(replays: Iterable[Shown], viewer: Viewer, *, most: int = 20) -> lis
 
     Everybody's last opening is among them, however often others came.
     """
-    opened = Entry.objects.filter(object_id__in=[one.recording.pk for one in replays], action=Action.OPENED)
+    own = [one.recording.pk for one in replays if one.is_own]
+    opened = Entry.objects.filter(object_id__in=own, action=Action.OPENED)
     newest = opened.order_by("-seq").values_list("seq", flat=True)[:most]
     last_of_each = opened.order_by().values("actor").annotate(last=Max("seq")).values_list("last", flat=True)
     entries = list(Entry.objects.filter(seq__in={*newest, *last_of_each}).order_by("-seq"))

@@ -65,7 +65,24 @@ def recording_or_404(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, n
                 detail={"reason": decision.reason},
             )
         raise Http404
-    return guard.show(user, [decision.recording], actor=actor, now=now)[0]
+    return guard.show(user, [decision.recording], actor=actor, now=now, also_shared=True)[0]
+
+
+def held_or_404(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: datetime) -> Shown:
+    """Return a recording to one of its two people, whatever its state, for what goes with it: never its replay.
+
+    Errors: Http404, TooManyRefusals, LedgerUnavailable.
+    """
+    held = policy.held_by(user).select_related("consultation", "patient", "clinician__user")
+    recording = held.filter(pk=recording_id).first()
+    if recording is None:
+        decision = policy.decide(user, recording_id)
+        reason = "not_of_it" if decision.recording or decision.is_paused else decision.reason
+        refusals.note(
+            actor, ledger.Line(Action.REFUSED, "recording", recording_id, decision.patient, reason=reason), now=now
+        )
+        raise Http404
+    return guard.show(user, [recording], actor=actor, now=now)[0]
 
 
 def _note_paused(recording_id: UUID, decision: policy.Decision, actor: ledger.Actor, now: datetime) -> None:
@@ -160,29 +177,32 @@ def report_unreadable(opened: Opened, fault: Exception, *, actor: ledger.Actor, 
     ledger.append(actor, line, now=now)
 
 
-def _own_replays(user: Viewer) -> QuerySet[Recording]:
-    own = policy.playable_by(user).select_related("consultation", "patient", "clinician__user")
-    return own.order_by("-created_at", "-id")
+def _replays_for(user: Viewer) -> QuerySet[Recording]:
+    """Their own, and what is shared with them."""
+    replays = policy.playable_by(user).select_related("consultation", "patient", "clinician__user")
+    return replays.order_by("-created_at", "-id")
 
 
 def page_of_replays(user: Viewer, number: str | None, *, actor: ledger.Actor, now: datetime) -> Page[Shown]:
     """Return a page of somebody's replays, newest first; the ledger says which. Errors: Leak, LedgerUnavailable."""
-    page = Paginator(_own_replays(user), PER_PAGE).get_page(number)
-    shown = record_listing(user, page.object_list, actor=actor, now=now)
+    page = Paginator(_replays_for(user), PER_PAGE).get_page(number)
+    shown = record_listing(user, page.object_list, actor=actor, now=now, also_shared=True)
     return Page(shown, page.number, page.paginator)  # type: ignore[arg-type]  # which only counts
 
 
 def last_replays(user: Viewer, most: int, *, actor: ledger.Actor, now: datetime) -> list[Shown]:
     """Return somebody's newest replays; the ledger says which. Errors: Leak, LedgerUnavailable."""
-    return record_listing(user, _own_replays(user)[:most], actor=actor, now=now)
+    return record_listing(user, _replays_for(user)[:most], actor=actor, now=now, also_shared=True)
 
 
-def record_listing(user: Viewer, recordings: Iterable[Recording], *, actor: ledger.Actor, now: datetime) -> list[Shown]:
+def record_listing(
+    user: Viewer, recordings: Iterable[Recording], *, actor: ledger.Actor, now: datetime, also_shared: bool = False
+) -> list[Shown]:
     """Let the guard look at rows, write who is shown them, return them to be rendered.
 
     Errors: Leak, LedgerUnavailable.
     """
-    shown = guard.show(user, recordings, actor=actor, now=now)
+    shown = guard.show(user, recordings, actor=actor, now=now, also_shared=also_shared)
     lines = [ledger.Line(Action.LISTED, "recording", one.recording.pk, one.recording.patient_id) for one in shown]
     if lines:
         ledger.append(actor, *lines, now=now)

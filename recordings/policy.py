@@ -1,8 +1,8 @@
 """Who may play a recording: two keys that know nothing of each other, plus state, consent and what was taken away.
 
-`granted_to` reads guardian's grants, `basis_for` the relationships. Lists intersect them; `decide` asks both for one
-recording and compares, because a disagreement that nothing explains means that one of them is wrong. The only place of
-this app that touches guardian.
+`granted_to` reads guardian's grants, `basis_for` the relationships and shares. Lists intersect them; `decide` asks both
+for one recording and compares, because a disagreement that nothing explains means that one of them is wrong. The only
+place of this app that touches guardian.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from accounts.models import User, Viewer
 from consultations.models import Participant
 from consultations.policy import OWN_PLACE
 from recordings import suspensions
-from recordings.models import PlaybackRevocation, Recording, RecordingUserObjectPermission
+from recordings.models import PlaybackRevocation, Recording, RecordingUserObjectPermission, Share
 
 PLAY = "play_recording"
 
@@ -29,13 +29,27 @@ def granted_to(user: Viewer) -> QuerySet[Recording]:
 
 
 def basis_for(user: Viewer) -> QuerySet[Recording]:
-    """The second key: its patient, or the clinician who held that consultation and still works here."""
+    """The second key: its patient, the clinician who held that consultation and still works here, a live share."""
     if not user.is_authenticated:
         return Recording.objects.none()
     # The account is read afresh: a held user object may be older than a deactivation.
     account = User.objects.filter(pk=user.pk, is_active=True)
-    own = Q(patient__user=user.pk) | Q(clinician__user=user.pk, clinician__is_active=True)
-    return Recording.objects.filter(own, Exists(account))
+    shared = Share.objects.live().filter(recording=OuterRef("pk"), grantee=user.pk)
+    return Recording.objects.filter(_own(user) | Q(Exists(shared)), Exists(account))
+
+
+def _own(user: Viewer) -> Q:
+    return Q(patient__user=user.pk) | Q(clinician__user=user.pk, clinician__is_active=True)
+
+
+def held_by(user: Viewer) -> QuerySet[Recording]:
+    """The rule for what goes with a recording – who else may watch, who has: its two people, whatever its state.
+
+    Nobody it is shared with. Both keys, and no revocation; what is paused says `is_paused`.
+    """
+    taken = PlaybackRevocation.objects.filter(recording=OuterRef("pk"), user=user.pk, ended_at=None)
+    own = basis_for(user).filter(_own(user), ~Exists(taken), pk__in=granted_to(user).values("pk"))
+    return suspensions.marked(own)
 
 
 def in_playable_state(recordings: QuerySet[Recording]) -> QuerySet[Recording]:
@@ -76,12 +90,14 @@ class Decision:
 
 
 def decide(user: Viewer, recording_id: UUID) -> Decision:
-    """Decide about one recording with each key asked separately. Queries: four, five where a basis is lacking."""
+    """Decide about one recording with each key asked separately. Queries: four; where the keys differ up to eight."""
     related = Recording.objects.select_related("patient", "consultation", "clinician__user")
     recording = suspensions.marked(related).filter(pk=recording_id).first()
     # SECURITY: asked also about what does not exist: two queries fewer would tell it from what is somebody else's.
-    granted = granted_to(user).filter(pk=recording_id).exists()
-    based = basis_for(user).filter(pk=recording_id).exists()
+    granted, based = _keys(user, recording_id)
+    if granted != based:
+        # RACE: a share that began or ended between the two questions is no disagreement.
+        granted, based = _keys(user, recording_id)
     if recording is None:
         return Decision(None, "unknown")
     playable = recording.status in Recording.PLAYABLE
@@ -94,6 +110,12 @@ def decide(user: Viewer, recording_id: UUID) -> Decision:
     if recording.is_paused:
         return Decision(None, "suspended", recording.patient_id)
     return Decision(recording, "both_keys", recording.patient_id)
+
+
+def _keys(user: Viewer, recording_id: UUID) -> tuple[bool, bool]:
+    """Return what each key says, asked one after the other."""
+    granted = granted_to(user).filter(pk=recording_id).exists()
+    return granted, basis_for(user).filter(pk=recording_id).exists()
 
 
 def _revoked(user: Viewer, recording: Recording, granted: bool) -> str:
@@ -110,23 +132,40 @@ def _difference(user: Viewer, recording: Recording, granted: bool, based: bool) 
         return "basis_without_grant"
     # It is theirs, but their account is closed or they no longer work here; the grant opens nothing meanwhile.
     is_theirs = Recording.objects.filter(Q(patient__user=user.pk) | Q(clinician__user=user.pk), pk=recording.pk)
-    return "basis_lapsed" if is_theirs.exists() else "grant_without_basis"
+    shares = Share.objects.filter(recording=recording.pk, grantee=user.pk)
+    if is_theirs.exists() or shares.live().exists():
+        return "basis_lapsed"
+    return "share_ran_out" if shares.ran_out().exists() else "grant_without_basis"
 
 
 def grant_playback(recording: Recording, *, only: User | None = None) -> list[User]:
-    """Grant both people of the consultation, or `only` one of them, and return who was granted it.
+    """Grant everybody who is entitled to it, or `only` one of them, and return who was granted it.
 
-    Called in the transaction that makes the recording ready, or that ends a revocation.
+    Called in the transaction that makes the recording ready, that makes a share live, or that ends a revocation.
+    """
+    people = [user for user in _entitled(recording) if only in (None, user)]
+    for user in people:
+        assign_perm(f"recordings.{PLAY}", user, recording)
+    return people
+
+
+def _entitled(recording: Recording) -> list[User]:
+    """Return the two people of the consultation and those it is shared with now, but nobody it was revoked from.
 
     SECURITY: those who hold their own places in it, as the database says, whatever the row at hand says. A profile
     linked to another account since then gives that account nothing, and what was revoked stays revoked.
     """
-    places = Participant.objects.select_related("user").filter(OWN_PLACE, consultation__recordings=recording.pk)
-    revoked = PlaybackRevocation.objects.filter(recording=recording.pk, ended_at=None).values("user")
-    people = [place.user for place in places.exclude(user__in=revoked) if only in (None, place.user)]
-    for user in people:
-        assign_perm(f"recordings.{PLAY}", user, recording)
-    return people
+    places = Participant.objects.filter(OWN_PLACE, consultation__recordings=recording.pk)
+    shares = Share.objects.live().filter(recording=recording.pk)
+    revoked = PlaybackRevocation.objects.filter(recording=recording.pk, ended_at=None)
+    people = User.objects.filter(Q(pk__in=places.values("user")) | Q(pk__in=shares.values("grantee")))
+    return list(people.exclude(pk__in=revoked.values("user")))
+
+
+def withdraw_shared(recording: Recording, user: User) -> None:
+    """Take the grant of somebody whose share has ended, unless it is theirs by something else."""
+    if user not in _entitled(recording):
+        remove_perm(f"recordings.{PLAY}", user, recording)
 
 
 def withdraw_playback(recording: Recording, user: Viewer) -> None:

@@ -1,10 +1,11 @@
-"""The table of rights to play that were taken on purpose; a model of this app like those in `models`."""
+"""The tables of rights to play that were given to others or taken on purpose; models like those in `models`."""
 
 import uuid
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from consultations.states import closed_vocabulary
@@ -50,3 +51,77 @@ class PlaybackRevocation(models.Model):
 
     def __str__(self) -> str:
         return f"revocation {self.pk}"
+
+
+class ShareQuerySet(models.QuerySet["Share"]):
+    """By the database's clock, the one that all processes have in common."""
+
+    def unfinished(self) -> "ShareQuerySet":
+        """Nobody withdrew it, and nothing swept it; its time may be over."""
+        return self.filter(revoked_at=None, swept_at=None)
+
+    def standing(self) -> "ShareQuerySet":
+        """Live, or waiting for the patient."""
+        return self.unfinished().filter(expires_at__gt=Now())
+
+    def live(self) -> "ShareQuerySet":
+        return self.standing().filter(agreed_by_patient_at__isnull=False)
+
+    def ran_out(self) -> "ShareQuerySet":
+        """Was live until its time came and is about to be swept: its grant may still stand, and opens nothing."""
+        return self.unfinished().filter(agreed_by_patient_at__isnull=False, expires_at__lte=Now())
+
+
+class Share(models.Model):
+    """Somebody else may watch a recording until a moment: the patient's own wish, or a proposal they agreed to.
+
+    Written by `sharing` alone. Its facts never change; an end is never undone.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    recording = models.ForeignKey("recordings.Recording", on_delete=models.PROTECT, related_name="shares")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
+    grantee = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="shares")
+    name = models.CharField(max_length=200, help_text="who it is in the words of whoever shares")
+    reason = models.CharField(max_length=200)
+    granted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    granted_at = models.DateTimeField()
+    agreed_by_patient_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    swept_at = models.DateTimeField(null=True, help_text="when its grant was taken after it had run out")
+
+    objects = ShareQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(condition=Q(expires_at__gt=F("granted_at")), name="share_ends_after_it_began"),
+            models.CheckConstraint(condition=~Q(reason="") & ~Q(name=""), name="share_says_with_whom_and_why"),
+            models.CheckConstraint(condition=~Q(grantee=F("granted_by")), name="share_is_with_somebody_else"),
+            models.CheckConstraint(
+                condition=Q(agreed_by_patient_at=None)
+                | Q(agreed_by_patient_at__gte=F("granted_at"), agreed_by_patient_at__lt=F("expires_at")),
+                name="share_is_agreed_to_while_it_stands",
+            ),
+            models.CheckConstraint(
+                condition=Q(revoked_at=None, revoked_by=None)
+                | Q(revoked_at__gte=F("granted_at"), revoked_by__isnull=False, swept_at=None),
+                name="share_is_withdrawn_by_somebody_or_swept",
+            ),
+            models.CheckConstraint(
+                condition=Q(swept_at=None) | Q(swept_at__gte=F("expires_at")), name="share_is_swept_once_it_ran_out"
+            ),
+            models.UniqueConstraint(
+                fields=["recording", "grantee"],
+                condition=Q(revoked_at=None, swept_at=None),
+                name="one_unfinished_share_per_recording_and_grantee",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(revoked_at=None, swept_at=None), name="share_to_be_swept"),
+        ]
+
+    def __str__(self) -> str:
+        return f"share {self.pk}"

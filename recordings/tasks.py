@@ -8,7 +8,7 @@ from celery import shared_task
 from django.dispatch import receiver
 from django.utils import timezone
 
-from recordings import erasure, jobs, pipeline, safe, upkeep
+from recordings import erasure, jobs, pipeline, safe, sharing, upkeep
 
 A_DAY = timedelta(days=1)
 
@@ -28,6 +28,12 @@ def sweep() -> None:
         process_recording.delay(str(job_id))
     for decision_id in erasure.waiting():
         empty_discarded.delay(str(decision_id))
+
+
+@shared_task(name="recordings.sweep_shares", soft_time_limit=60, time_limit=90)
+def sweep_shares() -> None:
+    """Take the grants of shares that ran out; they open nothing already. Idempotent because each is swept once."""
+    sharing.sweep(now=timezone.now())
 
 
 @shared_task(name="recordings.empty_discarded", soft_time_limit=600, time_limit=660)

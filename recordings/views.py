@@ -23,7 +23,7 @@ MOST_SECONDS_AT_ONCE = 120
 def recording_list(request: HttpRequest) -> HttpResponse:
     number, actor = request.GET.get("page"), actor_of(request)
     page = playback.page_of_replays(request.user, number, actor=actor, now=timezone.now())
-    return render(request, "recordings/list.html", {"replays": [pages.row(one) for one in page], "page_obj": page})
+    return render(request, "recordings/list.html", {"replays": pages.rows(page), "page_obj": page})
 
 
 @require_safe
@@ -31,6 +31,7 @@ def recording_list(request: HttpRequest) -> HttpResponse:
 def recording_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     opened = playback.open_replay(request.user, pk, actor=actor_of(request), now=timezone.now())
     shown = opened.shown
+    note = pages.share_notes([shown])[pk]
     context = {
         "recording": pages.row(shown),
         "content_type": opened.rendition.content_type,
@@ -38,7 +39,9 @@ def recording_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "watched_url": reverse("recordings:watched", args=[pk]),
         "timeline": pages.parts(shown),
         "accesses": pages.accesses([shown], request.user),
-        "audience_text": pages.audience_text(shown),
+        "audience_text": pages.audience_text(shown, note),
+        "is_own": shown.is_own,
+        "note": note,
     }
     return render(request, "recordings/detail.html", context)
 

@@ -226,6 +226,7 @@ CELERY_TASK_PUBLISH_RETRY = False  # a lost ring is found by the sweep; a reques
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-recordings": {"task": "recordings.sweep", "schedule": 15.0},
+    "sweep-shares": {"task": "recordings.sweep_shares", "schedule": 60.0},
     "tidy-storage": {"task": "recordings.tidy", "schedule": 3600.0},
     "mail-alerts": {"task": "audit.mail_alerts", "schedule": 60.0},
     "checkpoint-ledger": {"task": "audit.checkpoint", "schedule": 60.0},

@@ -45,7 +45,7 @@ def landing(request: HttpRequest) -> HttpResponse:
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """What is next, what came out of the last one, who has looked."""
-    if role_of(request.user) in {"clinician", "staff"}:
+    if role_of(request.user) != "patient":
         return redirect(LANDING[role_of(request.user)])
     now = timezone.now()
     upcoming = consultation_pages.upcoming(request.user, now)
@@ -54,7 +54,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "next": upcoming[0] if upcoming else None,
         "upcoming": upcoming[1:],
         "waiting": booking_pages.waiting(request.user, now),
-        "last_replays": [recording_pages.row(replay) for replay in replays],
+        "last_replays": recording_pages.rows(replays),
         "accesses": recording_pages.accesses(replays, request.user, most=5),
     }
     return render(request, "home.html", context)
@@ -72,7 +72,7 @@ def today(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def clinic_index(request: HttpRequest) -> HttpResponse:
-    replays = [recording_pages.row(replay) for replay in _last_replays(request)]
+    replays = recording_pages.rows(_last_replays(request))
     day = consultation_pages.today(request.user, timezone.now())
     return clinic_site.index(request, {"today": day, "recent_replays": replays})
 

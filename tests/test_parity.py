@@ -28,7 +28,7 @@ from consultations.models import Consultation, Participant
 from patients.models import CareRelationship, Clinician, Patient
 from patients.services import end_care
 from recordings import playback, policy
-from recordings.models import Recording
+from recordings.models import Recording, Share
 from tests.cast import FIFTEEN, make_clinician, make_ended_call, make_patient, make_ready_recording, make_user
 from tests.lines import House, opened_house
 from tests.replays import Viewer
@@ -42,7 +42,10 @@ Ids = set[uuid.UUID]
 
 @dataclass
 class Town:
-    """`sees` and `plays` are the notes: user → what they may see or play, as it was thrown."""
+    """`sees` and `plays` are the notes: user → what they may see or play, as it was thrown.
+
+    Of the latter `shared` is not of their own consultations.
+    """
 
     dice: random.Random
     patients: list[Patient] = field(default_factory=list)
@@ -51,6 +54,7 @@ class Town:
     recordings: dict[uuid.UUID, Recording] = field(default_factory=dict)
     sees: dict[uuid.UUID, Ids] = field(default_factory=dict)
     plays: dict[uuid.UUID, Ids] = field(default_factory=dict)
+    shared: dict[uuid.UUID, Ids] = field(default_factory=dict)
 
     def people(self) -> list[User]:
         return [person.user for person in (*self.patients, *self.clinicians) if person.user]
@@ -60,7 +64,7 @@ def settle(dice: random.Random, people: int, recordings: int) -> Town:
     town = Town(dice)
     town.patients = [make_patient(f"P {uuid.uuid4().hex}") for _ in range(people // 2)]
     town.clinicians = [make_clinician(f"C {uuid.uuid4().hex}") for _ in range(people - people // 2)]
-    town.sees, town.plays = ({user.pk: set() for user in town.people()} for _ in range(2))
+    town.sees, town.plays, town.shared = ({user.pk: set() for user in town.people()} for _ in range(3))
     for number in range(recordings):
         hold(town, timezone.now() - timedelta(hours=number + 2))
     return town
@@ -84,11 +88,32 @@ def hold(town: Town, at) -> None:
             policy.withdraw_playback(recording, user)
         elif status in MAY_BE_SEEN:
             town.plays[user.pk].add(recording.pk)
-    if dice.random() < 0.3:  # a grant that nothing justifies
+    if dice.random() < 0.5:
+        share(town, recording, status)
+    elif dice.random() < 0.5:  # a grant that nothing justifies
         stray = dice.choice([user for user in town.people() if user not in (patient.user, clinician.user)])
         assign_perm(f"recordings.{policy.PLAY}", stray, recording)
         assign_perm(f"consultations.{consultation_policy.VIEW}", stray, held)
         assign_perm(f"consultations.{consultation_policy.JOIN}", stray, held)
+
+
+def share(town: Town, recording: Recording, status: str) -> None:
+    """Let the patient share it with somebody who was not there, until some time; or the share has ended already."""
+    patient, dice, now = recording.patient.user, town.dice, timezone.now()
+    others = [user for user in town.people() if user not in (patient, recording.clinician.user)]
+    days, is_agreed, is_withdrawn = dice.choice((-1, 7, 7)), dice.random() < 0.8, dice.random() < 0.2
+    since, grantee = now - timedelta(days=9), dice.choice(others)
+    Share.objects.create(
+        recording=recording, patient=recording.patient, grantee=grantee, name="Friend", reason="Advice",
+        granted_by=patient, granted_at=since, agreed_by_patient_at=since if is_agreed else None,
+        expires_at=now + timedelta(days=days), revoked_at=now if is_withdrawn else None,
+        revoked_by=patient if is_withdrawn else None,
+    )  # fmt: skip
+    if dice.random() < 0.8:
+        assign_perm(f"recordings.{policy.PLAY}", grantee, recording)
+        if is_agreed and not is_withdrawn and days > 0 and status in MAY_BE_SEEN:
+            town.plays[grantee.pk].add(recording.pk)
+            town.shared[grantee.pk].add(recording.pk)
 
 
 def upset(town: Town) -> None:
@@ -100,7 +125,9 @@ def upset(town: Town) -> None:
     Clinician.objects.filter(pk__in=[clinician.pk for clinician in gone]).update(is_active=False)
     off = town.dice.sample(town.people(), max(1, len(town.people()) // 10))
     User.objects.filter(pk__in=[user.pk for user in off]).update(is_active=False)
-    for user in (*off, *(clinician.user for clinician in gone)):
+    for user in (clinician.user for clinician in gone):
+        town.sees[user.pk], town.plays[user.pk] = set(), town.plays[user.pk] & town.shared[user.pk]
+    for user in off:
         town.sees[user.pk], town.plays[user.pk] = set(), set()
 
 
@@ -112,15 +139,18 @@ def named(client: Client, address: str, kind: str) -> Ids:
 def surfaces(town: Town, user: User, viewer: Viewer, asked: Ids) -> dict[str, Ids]:
     """Return what each way of looking gives this person; `asked` are those tried one by one."""
     client = viewer.client
+    shared = town.shared[user.pk] & town.plays[user.pk]  # the clinic has the rows of one's own consultations alone
     clinic = named(client, "/clinic/recordings/recording/", "clinic/recordings/recording")
+    assert not clinic & shared
     return {
         "list": named(client, "/recordings/", "recordings"),
         "policy": set(policy.playable_by(user).values_list("pk", flat=True)),
         "decision": {pk for pk in town.recordings if policy.decide(user, pk).recording is not None},
         "page": {pk for pk in asked if client.get(f"/recordings/{pk}/").status_code == 200},
         "media": {pk for pk in asked if viewer.get(pk, Range="bytes=0-3").status_code == 206},
-        "clinic": clinic if works_here(user) else {pk for pk in town.plays[user.pk] if not clinic},
-        "row": {pk for pk in asked if client.get(f"/clinic/recordings/recording/{pk}/change/").status_code == 200}
+        "clinic": clinic | shared if works_here(user) else {pk for pk in town.plays[user.pk] if not clinic},
+        "row": shared
+        | {pk for pk in asked if client.get(f"/clinic/recordings/recording/{pk}/change/").status_code == 200}
         if works_here(user)
         else town.plays[user.pk],
     }
@@ -195,6 +225,7 @@ def test_every_surface_gives_everybody_the_same(seed: int, long_lists) -> None:
         town = settle(random.Random(seed), people=14, recordings=40)
         assert disagreements(town, house, others=8, sockets=3) == []
         assert sum(map(len, town.plays.values())) > 20, "the dice left too little to compare"
+        assert sum(map(len, town.shared.values())) > 3, "the dice left too few shares"
 
 
 @pytest.mark.long

@@ -41,6 +41,7 @@ from recordings.models import (
     Recording,
     Rendition,
     Segment,
+    Share,
 )
 from tests.bookings import make_hours, make_offer
 from tests.cast import FIFTEEN, HALF_A_MINUTE_MS, Cast, Pieces, World, make_ended_call, make_pieces
@@ -94,6 +95,10 @@ def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
         "PlaybackRevocation": PlaybackRevocation.objects.create(
             recording=world.recording, patient=world.patient, user=world.colleague.user, why="left",
             revoked_at=world.held.ends_at, revoked_by=world.clinician.user,
+        ),
+        "Share": Share.objects.create(
+            recording=world.recording, patient=world.patient, grantee=world.colleague.user, name="C", reason="Advice",
+            granted_by=world.patient.user, granted_at=world.held.ends_at, expires_at=timezone.now(),
         ),
     }  # fmt: skip
 
@@ -179,6 +184,12 @@ CHILDREN = [
         lambda row, sides: {"id": uuid.uuid4(), "ended_at": row["revoked_at"], "ended_by_id": row["revoked_by_id"]},
         ("Recording", "recording_id"),
         fixed=("user_id", "revoked_by_id"),
+    ),
+    Child(
+        Share,
+        lambda row, sides: {"id": uuid.uuid4(), "revoked_at": row["granted_at"], "revoked_by_id": row["granted_by_id"]},
+        ("Recording", "recording_id"),
+        fixed=("grantee_id", "granted_by_id", "expires_at"),
     ),
     Child(
         QuarantineDecision,
@@ -629,6 +640,11 @@ def nameless_number(sides: Sides) -> None:
     change(patient_of(sides), nhs_number="")
 
 
+def share_with_whoever_shares(sides: Sides) -> None:
+    twice(Share, grantee_id=sides.ada["Share"].granted_by_id)(sides)
+
+
+LONG_AGO = "2001-01-01T00:00:00+00:00"
 RETIRED = {"retired_at": "2026-01-01T00:00:00+00:00"}
 VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "entry_action_is_known": strange_entry(action="danced"),
@@ -667,6 +683,13 @@ VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "one_segment_per_number": twice(Segment),
     "complete_segment_knows_its_chunks": violate(Segment, chunks_expected=None),
     "one_chunk_per_number": twice(Chunk),
+    "share_ends_after_it_began": twice(Share, expires_at=LONG_AGO),
+    "share_says_with_whom_and_why": twice(Share, reason=""),
+    "share_is_with_somebody_else": share_with_whoever_shares,
+    "share_is_agreed_to_while_it_stands": twice(Share, agreed_by_patient_at=LONG_AGO),
+    "share_is_withdrawn_by_somebody_or_swept": twice(Share, revoked_at=timezone.now()),
+    "share_is_swept_once_it_ran_out": twice(Share, swept_at=LONG_AGO),
+    "one_unfinished_share_per_recording_and_grantee": twice(Share),
     "chunk_ends_after_it_begins": violate(Chunk, from_ms=HALF_A_MINUTE_MS),
     "one_rendition_per_kind_and_version": twice(Rendition),
     "one_live_job_per_recording": twice(ProcessingJob),

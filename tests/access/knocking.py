@@ -26,7 +26,7 @@ from tests.replays import body_of
 
 CSRF = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Za-z]{64}(?![0-9A-Za-z])")
 WRITES = re.compile(r'^\s*(?:INSERT|UPDATE|DELETE)\b[^"]*"(\w+)"', re.I)
-SURFACES = ("/", "/clinic/", "/admin/", "/landing/")
+SURFACES = ("/", "/clinic/", "/admin/", "/landing/", "/recordings/")
 BY_STATUS = {
     200: "shown", 206: "shown", 201: "done", 202: "done", 204: "done", 401: "unauthorised",
     403: "refused", 404: "absent", 405: "not-allowed", 409: "conflict", 410: "over",

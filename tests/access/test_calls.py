@@ -19,7 +19,8 @@ from patients.services import end_care
 from recordings.models import RecorderLease
 from tests.access.registry import messages
 from tests.access.table import RELATIONS, table
-from tests.cast import FIFTEEN
+from tests.access.world import share_from_last_week
+from tests.cast import FIFTEEN, make_ready_recording, make_user
 from tests.lines import (
     SDP,
     House,
@@ -74,8 +75,17 @@ def callers(house: House) -> dict[str, Caller]:
     others = house.everybody_else()
     for name, key in (("colleague", "ada.colleague"), ("staff", "staff"), ("administrator", "administrator")):
         found[name] = Caller(others[key], session_of(others[key]), None)
+    found |= {name: _holder(name, days) for name, days in (("share-holder", 7), ("share-ran-out", -1))}
     assert set(found) == set(table().actors)
     return found
+
+
+def _holder(name: str, days: int) -> Caller:
+    """Somebody who was let watch the replay of a consultation, and is nobody in it."""
+    side, user = make_side(name), make_user(f"{name} {uuid.uuid4().hex}")
+    recording, _ = make_ready_recording(Call.objects.get(consultation=side.held), b"held")
+    share_from_last_week(recording, user, by=side.patient.user, days=days, name="Friend", reason="Advice")
+    return Caller(user, session_of(user), side.held.pk)
 
 
 def _happens(name: str, side: Side, caller: Caller) -> None:

@@ -62,7 +62,9 @@ def judged(matrix: Matrix, person: Person, *, all_of_them: bool) -> tuple[list[s
 def strays(matrix: Matrix, person: Person, asked: Asked, answer: Answer) -> set[str]:
     user = person.user
     own = f"{user.name} {user.email} {user.pk} {user.pk.hex}".lower().encode() if user else b""
-    facts = {"life": person.life, "is_staff": person.is_staff, "own": own, "asked": asked.words.lower()}
+    own += person.sees.encode()
+    life = "" if person.sees else person.life
+    facts = {"life": life, "is_staff": person.is_staff, "own": own, "asked": asked.words.lower()}
     return matrix.markers.strays(answer.text, **facts)
 
 

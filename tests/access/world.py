@@ -15,6 +15,7 @@ from django.db.models import Model
 from django.http.cookie import SimpleCookie
 from django.test import Client
 from django.utils import timezone
+from guardian.shortcuts import assign_perm
 
 from accounts.models import STAFF, User
 from audit import alerts, ledger, triggers
@@ -43,12 +44,13 @@ from recordings.models import (
     Recording,
     Rendition,
     Segment,
+    Share,
 )
 from tests.access.markers import Markers, mark
 from tests.bookings import make_hours, make_offer
 from tests.cast import FIFTEEN, PASSWORD, Pieces, World, make_pieces, make_user, make_world
 
-LIVES = ("ada", "ben", "rev", "care", "left", "off", "late", "out", "pass")
+LIVES = ("ada", "ben", "rev", "care", "left", "off", "late", "out", "pass", "sha", "end")
 # actor → (whose life, which part of it)
 PARTS = {
     "patient": ("ada", "patient"), "clinician": ("ada", "clinician"), "colleague": ("ada", "colleague"),
@@ -56,6 +58,8 @@ PARTS = {
     "ended-care": ("care", "clinician"), "left": ("left", "clinician"), "deactivated": ("off", "patient"),
     "expired": ("late", "patient"), "signed-out": ("out", "patient"), "password-changed": ("pass", "patient"),
 }  # fmt: skip
+# Not of anybody's consultation: the patient of this life shared the recording with them.
+HOLDERS = {"share-holder": "sha", "share-ran-out": "end"}
 NOT_IN_IT = frozenset({"colleague"})
 NEVER = uuid.UUID("00000000-0000-4000-8000-0000000000ff")
 # Rows that are numbered: the two relations ask for two numbers that nobody has used.
@@ -77,6 +81,7 @@ class Life:
     alert: Alert
     suspension: PlaybackSuspension
     device: UserSession
+    proposal: Share
     token: str
 
     def ids(self) -> dict[str, str]:
@@ -91,13 +96,17 @@ class Life:
             "clinician": world.clinician, "care": care, "user": world.patient.user, "entry": self.entry,
             "alert": self.alert, "suspension": self.suspension, "decision": pieces.decision,
             "device": self.device,
+            "share": self.proposal,
         }  # fmt: skip
         return {kind: str(row.pk) for kind, row in rows.items()}
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody before a door: their cookies, their upload token, whose life is theirs and what they may be shown."""
+    """Somebody before a door: their cookies, their upload token, whose life is theirs and what they may be shown.
+
+    `sees` says by its marks what little of that life they may be shown who are not in it; then nothing else of it.
+    """
 
     name: str
     user: User | None
@@ -105,6 +114,7 @@ class Person:
     life: str = ""
     token: str = ""
     is_staff: bool = False
+    sees: str = ""
 
 
 @dataclass
@@ -176,7 +186,27 @@ def _life(key: str) -> Life:
         ),
     )
     token = tokens.issue(pieces.segment, now=now)
-    return Life(world, upcoming, offer, *own_time, pieces, entry, alert, suspension, device, token)
+    proposal = _share(world, make_user(mark(key, "third")), by=world.clinician.user, key=key, days=7)
+    return Life(world, upcoming, offer, *own_time, pieces, entry, alert, suspension, device, proposal, token)
+
+
+def _share(world: World, grantee: User, *, by: User, key: str, days: int) -> Share:
+    return share_from_last_week(
+        world.recording, grantee, by=by, days=days, name=mark(key, "holder"), reason=mark(key, "why")
+    )
+
+
+def share_from_last_week(recording: Recording, grantee: User, *, by: User, days: int, **words: str) -> Share:
+    """Share a recording from eight days ago on, for `days` from now; by its patient it is agreed to."""
+    now = timezone.now()
+    since = now - timedelta(days=8)
+    made = Share.objects.create(
+        recording=recording, patient=recording.patient, grantee=grantee, granted_by=by, granted_at=since,
+        agreed_by_patient_at=since if by == recording.patient.user else None, expires_at=now + timedelta(days=days),
+        **words,
+    )  # fmt: skip
+    policy.grant_playback(recording, only=grantee)
+    return made
 
 
 def _mark(markers: Markers, key: str, life: Life) -> None:
@@ -207,6 +237,13 @@ def _people(matrix: Matrix) -> None:
         user = getattr(life.world, part).user
         token = life.token if part == "clinician" else ""
         matrix.people[name] = Person(name, user, _session_of(user), "" if name in NOT_IN_IT else key, token)
+    for (name, key), days in zip(HOLDERS.items(), (7, -1), strict=True):
+        holder, world = make_user(name), matrix.lives[key].world
+        _share(world, holder, by=world.patient.user, key=key, days=days)
+        sees = " ".join([mark(key, "name"), str(world.recording.pk), world.canary.decode()]) if days > 0 else "nothing"
+        matrix.people[name] = Person(name, holder, _session_of(holder), key, sees=sees.lower())
+    # One that ran out and waits to be swept: its grant still stands.
+    assign_perm("recordings.play_recording", matrix.people["share-ran-out"].user, matrix.lives["end"].world.recording)
     staff = make_user("Robin Vale", is_staff=True)
     staff.groups.add(Group.objects.get_or_create(name=STAFF)[0])
     administrator = User.objects.create_superuser("admin@cast.test", PASSWORD, name="Ari Admin")
@@ -245,6 +282,7 @@ def _delete(life: Life) -> None:
     above = (CallEvent, RecordingConsent, Participant, SlotOffer, WaitingListEntry)
     with triggers.lifted(connection):
         life.suspension.delete()
+        life.proposal.delete()
         life.pieces.decision.delete()
         life.alert.delete()
         life.hours.delete()

@@ -1,0 +1,46 @@
+"""Lets people in who have no account yet: an account without a password, and a link that sets one, once.
+
+Knows nothing of what they are invited to. Whether an address was known is for this module alone: callers do and say
+the same for both.
+"""
+
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+
+from accounts.models import User
+from audit import ledger
+from audit.ledger import Actor, Line
+from audit.models import Action
+
+
+def account_of(email: str, *, name: str, actor: Actor) -> User:
+    """Return the account with this address, made without a password where there is none. Errors: LedgerUnavailable.
+
+    Call it in the transaction of what they are invited to.
+    """
+    try:
+        with transaction.atomic():
+            return User.objects.filter(email__iexact=email).first() or _made(email.lower(), name, actor)
+    except IntegrityError:
+        # RACE: invited twice at the same moment; the other one made it.
+        return User.objects.get(email__iexact=email)
+
+
+def _made(email: str, name: str, actor: Actor) -> User:
+    user = User.objects.create_user(email, name=name)
+    ledger.append(actor, Line(Action.INVITED, "user", user.pk))
+    return user
+
+
+def way_in(user: User) -> str:
+    """Return the path of the sign-in page, or, for somebody without a password, of the page that sets one.
+
+    SECURITY: it goes into a letter to that person and nowhere else. It works until a password is set, three days at
+    most; after that "I forgot my password" sends another.
+    """
+    if user.has_usable_password():
+        return reverse("account_login")
+    key = default_token_generator.make_token(user)
+    return reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key})

@@ -1,0 +1,108 @@
+"""The leak guard and shares: with the policy broken, a share that ended or never began shows nothing of a recording."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import User
+from audit import ledger
+from audit.models import Alert, AlertKind
+from recordings import guard
+from recordings.models import PlaybackSuspension, Recording, Share
+from tests.cast import Cast, World, make_pieces
+from tests.leaks import DOORS, confuse, hand_over, told_of
+from tests.shares import A_DAY, ran_out, share
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+SHOWS_REPLAYS = ["list", "player", "media", "seconds"]
+
+
+def may_be_shown(user: User, *recordings: Recording, also_shared: bool = True, now=None) -> bool:
+    try:
+        shown = guard.show(user, recordings, actor=ledger.PORTAL, now=now or timezone.now(), also_shared=also_shared)
+    except guard.Leak:
+        return False
+    assert not any(one.is_own for one in shown)
+    return True
+
+
+def old_proposal(world: World) -> Share:
+    return share(world, by=world.clinician.user)
+
+
+def withdrawn_yesterday(world: World) -> Share:
+    """Withdrawn, and longer ago than a moment."""
+    ended = share(world, now=timezone.now() - 2 * A_DAY)
+    Share.objects.filter(pk=ended.pk).update(revoked_at=timezone.now() - A_DAY, revoked_by=world.patient.user)
+    return ended
+
+
+NOT_LIVE: dict[str, Callable[[World], Share]] = {
+    "ran out": ran_out, "not agreed to": old_proposal, "withdrawn": withdrawn_yesterday
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHOWS_REPLAYS)
+def test_a_live_share_passes_the_guard_where_replays_are_shown(name: str, cast: Cast) -> None:
+    holder, door = share(cast.ada).grantee, DOORS[name]
+    answer = door.answer(holder, cast.ben, cast.ada)
+    assert answer.status_code in {200, 204}
+    assert not Alert.objects.exists() and not PlaybackSuspension.objects.exists()
+
+
+@pytest.mark.parametrize("name", SHOWS_REPLAYS)
+@pytest.mark.parametrize("why", NOT_LIVE)
+def test_with_the_policy_broken_a_share_that_is_not_live_shows_nothing(
+    why: str, name: str, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder, door = NOT_LIVE[why](cast.ada).grantee, DOORS[name]
+    confuse(monkeypatch, cast.ada.recording)
+    answer = door.answer(holder, cast.ben, cast.ada)
+    assert answer.status_code == 404 and told_of(cast.ada, answer) == []
+    assert Alert.objects.get().kind == AlertKind.FOREIGN_ROW
+    assert PlaybackSuspension.objects.get().patient == cast.ada.patient
+
+
+@pytest.mark.parametrize("name", ["unfinished", "segment"])
+def test_a_live_share_opens_no_segment_and_no_key(name: str, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recorder's pieces are the consultation's, not the replay."""
+    holder = share(cast.ada).grantee
+    hand_over(monkeypatch, make_pieces(cast.ada).segment)
+    answer = DOORS[name].answer(holder, cast.ben, cast.ada)
+    assert answer.status_code == 404 and told_of(cast.ada, answer) == []
+    assert Alert.objects.get().kind == AlertKind.FOREIGN_ROW
+
+
+def test_a_share_lets_nothing_else_of_the_same_patient_or_anybody_elses_pass(cast: Cast) -> None:
+    holder = share(cast.ada).grantee
+    assert may_be_shown(holder, cast.ada.recording)
+    assert not may_be_shown(holder, cast.ada.recording, also_shared=False)
+    assert not may_be_shown(holder, cast.ben.recording)
+    assert not may_be_shown(cast.ada.colleague.user, cast.ada.recording)
+    forged = Recording.objects.get(pk=cast.ada.recording.pk)
+    forged.patient = cast.ben.patient
+    assert not may_be_shown(holder, forged)
+
+
+def test_what_ended_a_moment_ago_is_the_policys_to_refuse_and_no_leak(cast: Cast) -> None:
+    """It may have ended between the policy's answer and this look; nobody's replays are paused for that."""
+    shared = share(cast.ada)
+    Share.objects.filter(pk=shared.pk).update(revoked_at=timezone.now(), revoked_by=cast.ada.patient.user)
+    assert may_be_shown(shared.grantee, cast.ada.recording)
+    assert not may_be_shown(shared.grantee, cast.ada.recording, now=timezone.now() + 2 * guard.A_MOMENT)
+    other = share(cast.ada, "other@cast.test")
+    at_its_end = other.expires_at + timedelta(seconds=1)
+    assert may_be_shown(other.grantee, cast.ada.recording, now=at_its_end)
+    assert not may_be_shown(other.grantee, cast.ada.recording, now=at_its_end + guard.A_MOMENT)
+
+
+def test_ones_own_and_what_is_shared_pass_together_with_two_questions(cast: Cast, django_assert_num_queries) -> None:
+    share(cast.ada, cast.ben.patient.user.email)
+    with django_assert_num_queries(2):
+        shown = guard.show(
+            cast.ben.patient.user, [cast.ben.recording, cast.ada.recording] * 12, actor=ledger.PORTAL,
+            now=timezone.now(), also_shared=True,
+        )  # fmt: skip
+    assert [one.is_own for one in shown] == [True, False] * 12
