@@ -119,6 +119,7 @@ class AlertKind(models.TextChoices):
     MISUSED_CREDENTIAL = "misused_credential", _("A valid credential was used for something else")
     GRANTS_DIFFER = "grants_differ", _("Grants differ from what the relationships say")
     LEDGER_BROKEN = "ledger_broken", _("The ledger does not hold")
+    QUARANTINED = "quarantined", _("A recording is held back")
     GUESSING = "guessing", _("Somebody tries one address after the other")
 
 

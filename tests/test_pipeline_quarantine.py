@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from audit import ledger, triggers
-from audit.models import Action, Entry
+from audit.models import Action, Alert, AlertKind, Entry
 from consultations.models import CallEvent
 from recordings import capture, pipeline, policy
 from recordings.media.job import JoinResult
@@ -39,8 +39,12 @@ def assert_held_back(cast: Cast, visit: Visit, reason: str) -> None:
     assert (recording.status, recording.reason) == ("quarantined", reason)
     assert (visit.job.status, visit.job.fault) == ("done", reason)
     assert not recording.renditions.exists()
-    line = Entry.objects.get(object_id=recording.pk)
+    line, told = Entry.objects.filter(object_id=recording.pk).order_by("seq")
     assert (line.action, line.patient, line.reason) == (Action.QUARANTINED, recording.patient_id, reason)
+    assert (told.action, told.reason) == (Action.ALERTED, AlertKind.QUARANTINED)
+    alert = Alert.objects.get(kind=AlertKind.QUARANTINED, object_id=recording.pk)
+    assert (alert.patient, alert.actor, alert.times) == (recording.patient_id, None, 1)
+    assert alert.detail == {"reason": reason, "version": 1}
     assert ledger.first_fault() is None
     assert stored_files(recording) <= {str(pk) for pk in Chunk.objects.values_list("pk", flat=True)}
     for name, user in cast.actors().items():

@@ -61,6 +61,7 @@ def test_two_people_release_and_both_people_of_the_call_may_play_it(cast: Cast, 
     lines = list(Entry.objects.filter(object_id=visit.recording.pk).order_by("seq").values_list("action", "reason"))
     assert lines == [
         ("quarantined", "recorder_was_absent"),
+        ("alerted", "quarantined"),
         ("handled", "release_proposed"),
         ("released", "recorder_was_absent"),
         ("published", "ready"),

@@ -8,8 +8,8 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from audit import ledger, spool
-from audit.models import Action
+from audit import alerts, ledger, spool
+from audit.models import Action, Alert, AlertKind
 from consultations.states import StaleTransition, move
 from recordings import jobs
 from recordings.media.faults import UnreadableMedia
@@ -19,7 +19,7 @@ from recordings.misfits import ANOTHER_CALL
 from recordings.models import ProcessingJob, Recording, Segment
 from recordings.pipeline.evidence import Mismatch, accepted_of, recorded_at_once
 from recordings.pipeline.gather import NothingCaptured, Remedies, gathered
-from recordings.pipeline.publish import HoldsLess, publish, remove_leftovers
+from recordings.pipeline.publish import HoldsLess, latest_version, publish, remove_leftovers
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +94,27 @@ def _hold_back(job: ProcessingJob, reason: str, segment: int | None, *, now: dat
     detail = {} if segment is None else {"part": segment}
     with jobs.finishing(job, ProcessingJob.Status.DONE, fault=reason, now=moment):
         _quarantine(recording, reason, detail, now=moment)
-        if reason == ANOTHER_CALL:
-            _hold_back_the_other(recording, now=moment)
+        others = _hold_back_the_others(recording, now=moment) if reason == ANOTHER_CALL else []
+    for held in (recording, *others):
+        _tell_staff(held, reason, now=moment)
+
+
+def _tell_staff(recording: Recording, reason: str, *, now: datetime) -> None:
+    """Alert the staff, once for each version of a replay that was to be made."""
     log.error("recording %s is quarantined: %s", recording.pk, reason)
+    version = latest_version(recording) + 1
+    told = Alert.objects.filter(kind=AlertKind.QUARANTINED, object_id=recording.pk, detail__version=version)
+    if told.exists():
+        return
+    alerts.raise_alert(
+        AlertKind.QUARANTINED,
+        actor=ledger.PORTAL,
+        now=now,
+        object_type="recording",
+        object_id=recording.pk,
+        patient=recording.patient_id,
+        detail={"reason": reason, "version": version},
+    )
 
 
 def _quarantine(recording: Recording, reason: str, detail: dict[str, int], *, now: datetime) -> None:
@@ -105,16 +123,19 @@ def _quarantine(recording: Recording, reason: str, detail: dict[str, int], *, no
     spool.append_or_spool(ledger.PORTAL, line, now=now)
 
 
-def _hold_back_the_other(recording: Recording, *, now: datetime) -> None:
+def _hold_back_the_others(recording: Recording, *, now: datetime) -> list[Recording]:
     """Nobody knows yet which of the two is wrong. Grants that stand stay, and open nothing meanwhile.
 
-    One that is still being captured or waits for its worker will find out by itself.
+    One that is still being captured or waits for its worker will find out by itself. Return which were held back.
     """
+    held = []
     for other in recorded_at_once(recording):
         checked = other.status in (Recording.Status.PROCESSING, *Recording.PLAYABLE)
         if checked and ANOTHER_CALL not in accepted_of(other):
             with suppress(StaleTransition):  # withdrawn meanwhile
                 _quarantine(other, ANOTHER_CALL, {}, now=now)
+                held.append(other)
+    return held
 
 
 def _reject_late(job: ProcessingJob, reason: str, segment: int | None, *, now: datetime) -> None:

@@ -36,8 +36,7 @@ def publish(job: ProcessingJob, result: JoinResult, gathered: Gathered, *, now: 
     if recording.status in Recording.PLAYABLE and _held_ms(timeline) < _held_ms(recording.timeline):
         raise HoldsLess
     rendition = _rendition(job, job.fence, content_type=result.content_type, created_at=now)
-    last = recording.renditions.filter(kind=Rendition.Kind.REPLAY).aggregate(last=Max("version"))["last"]
-    rendition.version = (last or 0) + 1
+    rendition.version = latest_version(recording) + 1
     try:
         _store(rendition, gathered.job.output_fd, result)
         with jobs.finishing(job, ProcessingJob.Status.DONE, now=now):
@@ -45,6 +44,12 @@ def publish(job: ProcessingJob, result: JoinResult, gathered: Gathered, *, now: 
     except BaseException:
         _remove(rendition)
         raise
+
+
+def latest_version(recording: Recording) -> int:
+    """Return the number of the newest replay, 0 where there is none."""
+    replays = recording.renditions.filter(kind=Rendition.Kind.REPLAY)
+    return int(replays.aggregate(last=Max("version"))["last"] or 0)
 
 
 def _held_ms(timeline: list[dict[str, Any]]) -> int:

@@ -7,7 +7,7 @@ from uuid import UUID
 WORD = re.compile(rb"zq[a-z]+x[a-z]+zq")
 ANY = re.compile(rb"zq[a-z]+x[a-z]+zq|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?<![0-9a-f])[0-9a-f]{32}|\d{10}")
 # What staff run the portal by. Everything else of a life is content to them.
-FOR_STAFF = frozenset({"name", "clinician", "colleague", "needs", "register", "facts"})
+FOR_STAFF = frozenset({"name", "clinician", "colleague", "needs", "register", "facts", "third"})
 
 
 def mark(life: str, kind: str) -> str:
