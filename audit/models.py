@@ -36,6 +36,7 @@ class Action(models.TextChoices):
     PROPOSED = "proposed"
     AGREED = "agreed"
     UNSHARED = "unshared"
+    REPORTED = "reported"
 
 
 class Entry(models.Model):
@@ -120,6 +121,7 @@ class AlertKind(models.TextChoices):
     GRANTS_DIFFER = "grants_differ", _("Grants differ from what the relationships say")
     LEDGER_BROKEN = "ledger_broken", _("The ledger does not hold")
     QUARANTINED = "quarantined", _("A recording is held back")
+    NOT_RECOGNISED = "not_recognised", _("Somebody does not recognise an access to their recording")
     GUESSING = "guessing", _("Somebody tries one address after the other")
 
 

@@ -12,25 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.ledger import actor_of
 from patients.admin import NeverDeleted
-from recordings import guard, quarantine_admin, suspensions  # noqa: F401  pages of quarantine
+from recordings import quarantine_admin, reports_admin, suspensions  # noqa: F401  pages of their own
+from recordings.facts_only import FactsOnly
 from recordings.models import PlaybackSuspension, ProcessingJob, Recording
 from recordings.suspensions import Scope
-
-
-class FactsOnly(NeverDeleted):
-    """SECURITY: a column that is not a fact is refused when the page is built, whoever added it."""
-
-    def get_list_display(self, request: HttpRequest) -> list[Any]:
-        return guard.only_facts(super().get_list_display(request))
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return guard.only_facts(super().get_fields(request, obj))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Recording)

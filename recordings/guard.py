@@ -58,6 +58,8 @@ REASON = "The leak guard stopped an answer that held somebody else's recording. 
 FACTS = frozenset({
     "id", "status", "reason", "started_at", "duration", "size", "segment_count", "stage", "retain_until", "legal_hold",
     "created_at", "attempts", "fault", "finished_at", "not_before", "lease_until",
+    "reported_at", "reported_by_role", "recording_id", "line", "happened", "happened_at", "account", "state", "outcome",
+    "note", "handled_at", "handled_by",
 })  # fmt: skip
 
 

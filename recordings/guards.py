@@ -5,6 +5,7 @@ from audit.triggers import Guard, immutable, never_deleted, passport, set_once
 RECORDING, SEGMENT, LEASE = "recordings_recording", "recordings_segment", "recordings_recorderlease"
 SUSPENSION, REVOCATION = "recordings_playbacksuspension", "recordings_playbackrevocation"
 DECISION, SHARE = "recordings_quarantinedecision", "recordings_share"
+REPORT = "recordings_accessreport"
 
 
 def _belongs_to(parent: str, column: str, table: str) -> tuple[Guard, Guard]:
@@ -57,4 +58,8 @@ GUARDS = (
     ),
     set_once(SHARE, ["agreed_by_patient_at", "revoked_at", "revoked_by_id", "swept_at"]),
     never_deleted(SHARE),
+    passport(REPORT, parent=RECORDING, parent_column="recording_id", owners=["patient_id"]),
+    immutable(REPORT, ["recording_id", "patient_id", "line", "reported_by_id", "reported_at"]),
+    set_once(REPORT, ["handled_at", "handled_by_id"]),
+    never_deleted(REPORT),
 )

@@ -19,6 +19,7 @@ from audit.models import Action, Entry
 from consultations.models import Call, CallEvent, Participant
 from recordings.guard import Shown
 from recordings.models import ProcessingJob, Recording, Share
+from recordings.spoken import name_of, seconds_of, spoken
 
 Status = Recording.Status
 HOLES = {
@@ -174,34 +175,19 @@ def accesses(replays: Iterable[Shown], viewer: Viewer, *, most: int = 20) -> lis
     last_of_each = opened.order_by().values("actor").annotate(last=Max("seq")).values_list("last", flat=True)
     entries = list(Entry.objects.filter(seq__in={*newest, *last_of_each}).order_by("-seq"))
     people = User.objects.select_related("clinician").in_bulk([entry.actor for entry in entries if entry.actor])
-    watched = _seconds_of(entries)
+    watched = seconds_of(entries)
     return [_access(entry, people.get(entry.actor), viewer, watched) for entry in entries]
-
-
-def _seconds_of(openings: list[Entry]) -> dict[str, int]:
-    """Return the seconds watched so far by viewing; each line of the ledger repeats its viewing's total."""
-    viewings = [entry.detail["viewing"] for entry in openings if "viewing" in entry.detail]
-    recordings = {entry.object_id for entry in openings}
-    lines = Entry.objects.filter(object_id__in=recordings, action=Action.WATCHED, detail__viewing__in=viewings)
-    return {entry.detail["viewing"]: entry.detail["seconds"] for entry in lines.order_by("seq")}
 
 
 def _access(entry: Entry, person: User | None, viewer: Viewer, watched: dict[str, int]) -> dict[str, Any]:
     seconds = watched.get(entry.detail.get("viewing", ""), 0)
-    clinician = getattr(person, "clinician", None)
-    name = clinician.display_name if clinician else (person.name if person else _("Somebody"))
+    name = name_of(person) if person else _("Somebody")
     return {
         "who": _("You") if person and person.pk == viewer.pk else name,
-        "role": _("clinician") if clinician else "",
+        "role": _("clinician") if hasattr(person, "clinician") else "",
         "when": entry.at,
         "what": _("watched %(time)s") % {"time": spoken(seconds)} if seconds else _("opened"),
     }
-
-
-def spoken(seconds: int) -> str:
-    if seconds < 60:
-        return _("%(n)d s") % {"n": seconds}
-    return _("%(n)d min") % {"n": round(seconds / 60)}
 
 
 WAITING = (Status.CAPTURING, Status.SEALED, Status.PROCESSING)

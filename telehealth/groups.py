@@ -11,7 +11,13 @@ LOOK = {
     "audit": ["view_entry", "view_alert"],
     "consultations": ["view_consultation"],
     "patients": ["view_patient", "view_clinician", "view_carerelationship"],
-    "recordings": ["view_recording", "view_processingjob", "view_playbacksuspension", "view_quarantinedecision"],
+    "recordings": [
+        "view_recording",
+        "view_processingjob",
+        "view_playbacksuspension",
+        "view_quarantinedecision",
+        "view_accessreport",
+    ],
 }
 TIMES = ("availability", "timeoff")
 SCHEDULE = {
@@ -24,7 +30,7 @@ REGISTER = {
     "audit": ["change_alert"],
     "accounts": ["add_user", "change_user"],
     "patients": ["add_patient", "change_patient", "add_clinician", "change_clinician"],
-    "recordings": ["add_playbacksuspension", "change_playbacksuspension", "decide_quarantine"],
+    "recordings": ["add_playbacksuspension", "change_playbacksuspension", "decide_quarantine", "change_accessreport"],
 }
 
 

@@ -180,7 +180,7 @@ def test_the_leak_guard_shares_no_code_with_any_policy() -> None:
 ANSWERS = ("django.http", "django.shortcuts", "django.contrib.admin", "django.template", "django.core.mail",
            "rest_framework", "consultations.realtime", "consultations.protocol")  # fmt: skip
 READS = ("recordings.models", "recordings.policy", "recordings.capture", "recordings.pages")
-PASSES = ("recordings.guard", "recordings.playback")
+PASSES = ("recordings.guard", "recordings.playback", "recordings.facts_only")
 RIGHTS = {"playable_by", "basis_for", "granted_to", "decide"}
 # Who may ask the policy about recordings, each with what becomes of the answer.
 ASKS_THE_POLICY = {

@@ -31,6 +31,7 @@ from consultations.models import (
 from consultations.schedule import Availability, TimeOff
 from patients.models import CareRelationship, Patient, PatientKey
 from recordings.models import (
+    AccessReport,
     Chunk,
     PlaybackRevocation,
     PlaybackSession,
@@ -95,6 +96,10 @@ def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
         "PlaybackRevocation": PlaybackRevocation.objects.create(
             recording=world.recording, patient=world.patient, user=world.colleague.user, why="left",
             revoked_at=world.held.ends_at, revoked_by=world.clinician.user,
+        ),
+        "AccessReport": AccessReport.objects.create(
+            recording=world.recording, patient=world.patient, line=1, reported_by=world.patient.user,
+            reported_at=timezone.now(),
         ),
         "Share": Share.objects.create(
             recording=world.recording, patient=world.patient, grantee=world.colleague.user, name="C", reason="Advice",
@@ -184,6 +189,12 @@ CHILDREN = [
         lambda row, sides: {"id": uuid.uuid4(), "ended_at": row["revoked_at"], "ended_by_id": row["revoked_by_id"]},
         ("Recording", "recording_id"),
         fixed=("user_id", "revoked_by_id"),
+    ),
+    Child(
+        AccessReport,
+        lambda row, sides: {"id": uuid.uuid4(), "line": row["line"] + 1},
+        ("Recording", "recording_id"),
+        fixed=("reported_by_id", "reported_at"),
     ),
     Child(
         Share,
@@ -644,6 +655,18 @@ def share_with_whoever_shares(sides: Sides) -> None:
     twice(Share, grantee_id=sides.ada["Share"].granted_by_id)(sides)
 
 
+def answered_report(**facts: Any) -> Callable[[Sides], None]:
+    def violation(sides: Sides) -> None:
+        answer = {
+            "note": "Asked.",
+            "handled_at": timezone.now(),
+            "handled_by_id": sides.ada["AccessReport"].reported_by_id,
+        }
+        twice(AccessReport, line=2, **answer, **facts)(sides)
+
+    return violation
+
+
 LONG_AGO = "2001-01-01T00:00:00+00:00"
 RETIRED = {"retired_at": "2026-01-01T00:00:00+00:00"}
 VIOLATIONS: dict[str, Callable[[Sides], None]] = {
@@ -690,6 +713,8 @@ VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "share_is_withdrawn_by_somebody_or_swept": twice(Share, revoked_at=timezone.now()),
     "share_is_swept_once_it_ran_out": twice(Share, swept_at=LONG_AGO),
     "one_unfinished_share_per_recording_and_grantee": twice(Share),
+    "one_access_report_per_line_and_person": twice(AccessReport),
+    "access_report_is_answered_by_somebody_with_a_note": twice(AccessReport, line=2, note="Nobody's"),
     "chunk_ends_after_it_begins": violate(Chunk, from_ms=HALF_A_MINUTE_MS),
     "one_rendition_per_kind_and_version": twice(Rendition),
     "one_live_job_per_recording": twice(ProcessingJob),
@@ -764,6 +789,8 @@ def test_a_word_outside_its_vocabulary_is_refused_by_the_database(
         violation = strange_alert(**{column: "dancing"})
     elif model is PlaybackSuspension:
         violation = strange_suspension("everything", **{column: "dancing"})
+    elif model is AccessReport:
+        violation = answered_report(**{column: "dancing"})
     elif model in (
         CallEvent,
         ConsultationChange,

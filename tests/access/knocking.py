@@ -19,12 +19,15 @@ from django.http.cookie import SimpleCookie
 from django.test import RequestFactory
 from django.test.client import ClientHandler
 
+from audit.models import Action, Entry
 from recordings.models import Recording
 from tests.access.table import Door
 from tests.access.world import NEVER, Matrix, Person, content_type_of
 from tests.replays import body_of
 
 CSRF = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Za-z]{64}(?![0-9A-Za-z])")
+# The line asked for, in the address of a sign-in page that leads back.
+LINE = re.compile(r"(?<=/access)/\d+/")
 WRITES = re.compile(r'^\s*(?:INSERT|UPDATE|DELETE)\b[^"]*"(\w+)"', re.I)
 SURFACES = ("/", "/clinic/", "/admin/", "/landing/", "/recordings/")
 BY_STATUS = {
@@ -80,7 +83,7 @@ class Answer:
 
     def without(self, asked: str) -> tuple[int, tuple[tuple[str, str], ...], bytes, str]:
         """Return the answer as somebody would see it who asked for another id."""
-        headers = tuple((name, value.replace(asked, "ASKED")) for name, value in self.headers)
+        headers = tuple((name, LINE.sub("/LINE/", value.replace(asked, "ASKED"))) for name, value in self.headers)
         body = CSRF.sub(b"CSRF", self.body.replace(asked.encode(), b"ASKED"))
         return self.status, headers, body, self.told.replace(asked, "ASKED")
 
@@ -133,7 +136,7 @@ def ask(matrix: Matrix, person: Person, door: Door, method: str, target: str | N
     values = {
         "number": "0", "app_label": "recordings" if door.name.startswith("/clinic/") else "accounts", "url": "nowhere",
         "key": "set-password", "uidb36": "1", "content_type_id": content_type_of(Recording), "object_id": target or "",
-        "pk": target or "", "recording_id": target or "",
+        "pk": target or "", "recording_id": target or "", "line": _line_about(target),
         "token": "no-token",
     }  # fmt: skip
     path = re.sub(r"<(\w+)>", lambda match: values[match[1]], door.name)
@@ -144,6 +147,16 @@ def ask(matrix: Matrix, person: Person, door: Door, method: str, target: str | N
         body, kind, more = BODIES.get(door.name, _form)(target or str(NEVER))
         headers |= more
     return Asked(method, path, body, kind, tuple(headers.items()))
+
+
+def _line_about(target: str | None) -> str:
+    """Return the number of a line of the ledger about this recording, one of nobody's if there is none."""
+    listed = (
+        Entry.objects.filter(action=Action.LISTED, object_id=target)
+        if target and "-" in target
+        else Entry.objects.none()
+    )
+    return str(listed.values_list("seq", flat=True).first() or 0)
 
 
 def _form(target: str) -> tuple[bytes, str, dict[str, str]]:

@@ -36,6 +36,7 @@ from patients.services import end_care
 from recordings import policy, suspensions
 from recordings.capture import tokens
 from recordings.models import (
+    AccessReport,
     Chunk,
     PlaybackSession,
     PlaybackSuspension,
@@ -82,6 +83,7 @@ class Life:
     suspension: PlaybackSuspension
     device: UserSession
     proposal: Share
+    report: AccessReport
     token: str
 
     def ids(self) -> dict[str, str]:
@@ -95,8 +97,7 @@ class Life:
             "job": pieces.job, "patient": world.patient,
             "clinician": world.clinician, "care": care, "user": world.patient.user, "entry": self.entry,
             "alert": self.alert, "suspension": self.suspension, "decision": pieces.decision,
-            "device": self.device,
-            "share": self.proposal,
+            "device": self.device, "share": self.proposal, "report": self.report,
         }  # fmt: skip
         return {kind: str(row.pk) for kind, row in rows.items()}
 
@@ -187,7 +188,10 @@ def _life(key: str) -> Life:
     )
     token = tokens.issue(pieces.segment, now=now)
     proposal = _share(world, make_user(mark(key, "third")), by=world.clinician.user, key=key, days=7)
-    return Life(world, upcoming, offer, *own_time, pieces, entry, alert, suspension, device, proposal, token)
+    report = AccessReport.objects.create(
+        recording=recording, patient=world.patient, line=entry.seq, reported_by=world.patient.user, reported_at=now
+    )
+    return Life(world, upcoming, offer, *own_time, pieces, entry, alert, suspension, device, proposal, report, token)
 
 
 def _share(world: World, grantee: User, *, by: User, key: str, days: int) -> Share:
@@ -215,7 +219,7 @@ def _mark(markers: Markers, key: str, life: Life) -> None:
     markers.add_words(key, [world.canary.decode().split()[-1]], "content")
     people = [world.patient, world.patient.user, world.clinician, world.clinician.user]
     facts = [world.held, world.planned, life.upcoming, world.recording, pieces.job, pieces.decision]
-    facts += [life.alert, life.suspension, life.offer, life.offer.entry, life.hours, life.off]
+    facts += [life.alert, life.suspension, life.offer, life.offer.entry, life.hours, life.off, life.report]
     content = [world.call, world.replay, pieces.segment, pieces.chunk, pieces.lease, pieces.consent, pieces.viewing]
     markers.add_ids(key, [row.pk for row in people if row], "register")
     markers.add_ids(key, [row.pk for row in facts], "facts")
@@ -283,6 +287,7 @@ def _delete(life: Life) -> None:
     with triggers.lifted(connection):
         life.suspension.delete()
         life.proposal.delete()
+        life.report.delete()
         life.pieces.decision.delete()
         life.alert.delete()
         life.hours.delete()

@@ -1,0 +1,24 @@
+"""What every staff page about recordings shares: facts alone, looked at and never changed."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from patients.admin import NeverDeleted
+from recordings import guard
+
+
+class FactsOnly(NeverDeleted):
+    """SECURITY: a column that is not a fact is refused when the page is built, whoever added it."""
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return guard.only_facts(super().get_list_display(request))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return guard.only_facts(super().get_fields(request, obj))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,202 @@
+"""Everything the ledger says of a recording, in words, for its two people: who, in which role, when, what and why.
+
+A viewing is one line with its seconds, and somebody's listings of a day are one line.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Max, Q, QuerySet
+from django.db.models.functions import TruncDate
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from accounts.models import User
+from audit.models import Action, Entry
+from recordings.guard import Shown
+from recordings.models import AccessReport, PlaybackRevocation, Share
+from recordings.spoken import name_of, seconds_of, spoken
+
+PER_PAGE = 25
+# Told in other lines: seconds stand with their viewing, a report with the line it is about.
+ELSEWHERE = (Action.LISTED, Action.WATCHED, Action.REPORTED)
+WORDS = {
+    Action.REFUSED: gettext_lazy("tried to open it and was refused"),
+    Action.PAUSED: gettext_lazy("asked for it while it was paused"),
+    Action.PUBLISHED: gettext_lazy("prepared the replay"),
+    Action.QUARANTINED: gettext_lazy("held it back for a check"),
+    Action.HANDLED: gettext_lazy("looked into why it is held back"),
+    Action.RELEASED: gettext_lazy("released it after a check"),
+    Action.DISCARDED: gettext_lazy("removed it for good after a check"),
+    Action.ALERTED: gettext_lazy("something unusual happened, and staff were told"),
+    Action.SUSPENDED: gettext_lazy("paused it for everybody"),
+    Action.RESUMED: gettext_lazy("let it be watched again"),
+    Action.GRANTED: gettext_lazy("gave %(name)s the right to watch"),
+    Action.REVOKED: gettext_lazy("took from %(name)s the right to watch"),
+    Action.SHARED: gettext_lazy("shared it with %(name)s until %(until)s"),
+    Action.PROPOSED: gettext_lazy("proposed to share it with %(name)s until %(until)s"),
+    Action.AGREED: gettext_lazy("agreed to share it with %(name)s until %(until)s"),
+}
+ENDED = {
+    "withdrawn": gettext_lazy("ended the share with %(name)s"),
+    "declined": gettext_lazy("decided that it is not shared with %(name)s"),
+    "ran_out": gettext_lazy("closed the share with %(name)s: its time was over"),
+}
+WHY_REFUSED = {
+    "stranger": gettext_lazy("nothing gives them the right"),
+    "not_of_it": gettext_lazy("they may watch it and nothing more"),
+    "revoked": gettext_lazy("their right was taken"),
+    "share_ran_out": gettext_lazy("the time of the share was over"),
+    "basis_lapsed": gettext_lazy("their account is closed"),
+    "suspended": gettext_lazy("it was paused"),
+}
+
+
+def lines_about(shown: Shown) -> QuerySet[Entry]:
+    """Return the lines of the ledger to be told, newest first. Errors: ValueError for a share holder."""
+    if not shown.is_own:
+        raise ValueError("Who has seen a recording is for its two people.")
+    recording = shown.recording
+    about = Entry.objects.filter(object_type="recording", object_id=recording.pk)
+    paused = Q(object_type="suspension", patient=recording.patient_id)
+    paused &= Q(reason="patient") | Q(reason="recording", detail__of=str(recording.pk))
+    told = Q(object_type="recording", object_id=recording.pk) & ~Q(action__in=ELSEWHERE)
+    last_listing = _listings(about).values("last")
+    return Entry.objects.filter(told | paused | Q(seq__in=last_listing)).order_by("-seq")
+
+
+def _listings(about: QuerySet[Entry]) -> QuerySet[Any, Any]:
+    """Group listings by person and day of whoever reads. Shape: actor, day, last (number of a line), times."""
+    listed = about.filter(action=Action.LISTED).order_by().annotate(day=TruncDate("at"))
+    return listed.values("actor", "day").annotate(last=Max("seq"), times=Count("seq"))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is read once for all lines of a page."""
+
+    shown: Shown
+    people: dict[UUID, User]
+    shares: dict[UUID, Share]
+    grantees: set[UUID]
+    seconds: dict[str, int]
+    listed: dict[int, int]
+    reports: dict[int, AccessReport]
+
+
+def page_of(shown: Shown, number: str | None) -> Page[Any]:
+    """Return a page of rows. Shape: rows of `recordings/_history.html`. Errors: ValueError for a share holder."""
+    page = Paginator(lines_about(shown), PER_PAGE).get_page(number)
+    entries = list(page.object_list)
+    known = _known(shown, entries)
+    return Page([_row(entry, known) for entry in entries], page.number, page.paginator)
+
+
+def _known(shown: Shown, entries: list[Entry]) -> _Known:
+    recording = shown.recording
+    shares = Share.objects.filter(recording=recording.pk).in_bulk()
+    ids = {entry.actor for entry in entries} | {_other(entry) for entry in entries}
+    people = User.objects.select_related("clinician").in_bulk([one for one in ids if one])
+    about = Entry.objects.filter(object_type="recording", object_id=recording.pk)
+    last = [entry.seq for entry in entries if entry.action == Action.LISTED]
+    listed = {group["last"]: group["times"] for group in _listings(about) if group["last"] in last}
+    reports = AccessReport.objects.filter(recording=recording.pk, reported_by=shown.viewer.pk)
+    return _Known(
+        shown,
+        people,
+        shares,
+        {share.grantee_id for share in shares.values() if share.agreed_by_patient_at},
+        seconds_of([entry for entry in entries if entry.action == Action.OPENED]),
+        listed,
+        {report.line: report for report in reports.filter(line__in=[entry.seq for entry in entries])},
+    )
+
+
+def _other(entry: Entry) -> UUID | None:
+    """Return whom a line is about beside its actor: who was given or lost something."""
+    other = entry.detail.get("to") or entry.detail.get("from")
+    return UUID(other) if other else None
+
+
+def _row(entry: Entry, known: _Known) -> dict[str, Any]:
+    report = known.reports.get(entry.seq)
+    return {
+        "line": entry.seq,
+        "who": _who(entry.actor, known),
+        "role": _role(entry.actor, known),
+        "when": entry.at,
+        "what": _what(entry, known),
+        "why": _why(entry),
+        "may_report": may_be_reported(entry, known.shown) and report is None,
+        "report": report,
+        "outcome": report.get_outcome_display() if report else "",
+    }
+
+
+def may_be_reported(entry: Entry, shown: Shown) -> bool:
+    """Say whether somebody else did it: oneself and the portal are recognised."""
+    return entry.actor is not None and entry.actor != shown.viewer.pk
+
+
+def _who(user_id: UUID | None, known: _Known) -> str:
+    # SECURITY: names of those who belong to it, were let in or work here; the others are for staff to find out.
+    if user_id is None:
+        return _("The portal")
+    if user_id == known.shown.viewer.pk:
+        return _("You")
+    person = known.people.get(user_id)
+    if person is None or not _role(user_id, known):
+        return _("Somebody else with an account here")
+    return name_of(person)
+
+
+def _role(user_id: UUID | None, known: _Known) -> str:
+    recording, person = known.shown.recording, known.people.get(user_id) if user_id else None
+    if person is None:
+        return ""
+    if person.pk == recording.patient.user_id:
+        return _("patient")
+    if person.pk == recording.clinician.user_id:
+        return _("clinician of this consultation")
+    if person.pk in known.grantees:
+        return _("it was shared with them")
+    if person.is_staff:
+        return _("staff")
+    return _("another clinician") if hasattr(person, "clinician") else ""
+
+
+def _what(entry: Entry, known: _Known) -> str:
+    if entry.action == Action.LISTED:
+        times = known.listed.get(entry.seq, 1)
+        return ngettext("saw it in a list", "saw it in a list, %(n)d times that day", times) % {"n": times}
+    if entry.action == Action.OPENED:
+        seconds = known.seconds.get(entry.detail.get("viewing", ""), 0)
+        return _("watched %(time)s") % {"time": spoken(seconds)} if seconds else _("opened it")
+    if entry.action == Action.REFUSED and entry.reason.startswith("replay_"):
+        return _("could not be shown it: what is stored could not be read")
+    words = ENDED.get(entry.reason, "") if entry.action == Action.UNSHARED else WORDS.get(Action(entry.action), "")
+    until = parse_datetime(entry.detail.get("until", ""))
+    facts = {"name": _named(entry, known), "until": date_format(localtime(until), "j M Y") if until else ""}
+    return str(words) % facts
+
+
+def _named(entry: Entry, known: _Known) -> str:
+    """Return whom the line is about, in the words of whoever shared where it was a share."""
+    share = known.shares.get(UUID(entry.detail["share"])) if "share" in entry.detail else None
+    if share is not None:
+        return share.name
+    other = _other(entry)
+    return _("you") if other == known.shown.viewer.pk else _who(other, known)
+
+
+def _why(entry: Entry) -> str:
+    if entry.action == Action.REFUSED:
+        return str(WHY_REFUSED.get(entry.reason, ""))
+    if entry.action == Action.REVOKED and entry.reason in PlaybackRevocation.Why.values:
+        return str(PlaybackRevocation.Why(entry.reason).label)
+    return ""
