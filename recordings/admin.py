@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.ledger import actor_of
 from patients.admin import NeverDeleted
-from recordings import quarantine_admin, reports_admin, suspensions  # noqa: F401  pages of their own
+from recordings import quarantine_admin, reports_admin, revocations_admin, suspensions  # noqa: F401  pages of their own
 from recordings.facts_only import FactsOnly
 from recordings.models import PlaybackSuspension, ProcessingJob, Recording
 from recordings.suspensions import Scope

@@ -17,6 +17,7 @@ LOOK = {
         "view_playbacksuspension",
         "view_quarantinedecision",
         "view_accessreport",
+        "view_playbackrevocation",
     ],
 }
 TIMES = ("availability", "timeoff")
@@ -30,7 +31,14 @@ REGISTER = {
     "audit": ["change_alert"],
     "accounts": ["add_user", "change_user"],
     "patients": ["add_patient", "change_patient", "add_clinician", "change_clinician"],
-    "recordings": ["add_playbacksuspension", "change_playbacksuspension", "decide_quarantine", "change_accessreport"],
+    "recordings": [
+        "add_playbacksuspension",
+        "change_playbacksuspension",
+        "decide_quarantine",
+        "change_accessreport",
+        "add_playbackrevocation",
+        "change_playbackrevocation",
+    ],
 }
 
 

@@ -38,6 +38,7 @@ from recordings.capture import tokens
 from recordings.models import (
     AccessReport,
     Chunk,
+    PlaybackRevocation,
     PlaybackSession,
     PlaybackSuspension,
     ProcessingJob,
@@ -84,6 +85,7 @@ class Life:
     device: UserSession
     proposal: Share
     report: AccessReport
+    revocation: PlaybackRevocation
     token: str
 
     def ids(self) -> dict[str, str]:
@@ -97,7 +99,7 @@ class Life:
             "job": pieces.job, "patient": world.patient,
             "clinician": world.clinician, "care": care, "user": world.patient.user, "entry": self.entry,
             "alert": self.alert, "suspension": self.suspension, "decision": pieces.decision,
-            "device": self.device, "share": self.proposal, "report": self.report,
+            "device": self.device, "share": self.proposal, "report": self.report, "revocation": self.revocation,
         }  # fmt: skip
         return {kind: str(row.pk) for kind, row in rows.items()}
 
@@ -191,7 +193,14 @@ def _life(key: str) -> Life:
     report = AccessReport.objects.create(
         recording=recording, patient=world.patient, line=entry.seq, reported_by=world.patient.user, reported_at=now
     )
-    return Life(world, upcoming, offer, *own_time, pieces, entry, alert, suspension, device, proposal, report, token)
+    # The colleague never had the right: that it is taken changes nothing for anybody.
+    revocation = PlaybackRevocation.objects.create(
+        recording=recording, patient=world.patient, user=world.colleague.user, why="left", revoked_at=now,
+        revoked_by=world.clinician.user,
+    )  # fmt: skip
+    return Life(
+        world, upcoming, offer, *own_time, pieces, entry, alert, suspension, device, proposal, report, revocation, token
+    )
 
 
 def _share(world: World, grantee: User, *, by: User, key: str, days: int) -> Share:
@@ -219,7 +228,16 @@ def _mark(markers: Markers, key: str, life: Life) -> None:
     markers.add_words(key, [world.canary.decode().split()[-1]], "content")
     people = [world.patient, world.patient.user, world.clinician, world.clinician.user]
     facts = [world.held, world.planned, life.upcoming, world.recording, pieces.job, pieces.decision]
-    facts += [life.alert, life.suspension, life.offer, life.offer.entry, life.hours, life.off, life.report]
+    facts += [
+        life.alert,
+        life.suspension,
+        life.offer,
+        life.offer.entry,
+        life.hours,
+        life.off,
+        life.report,
+        life.revocation,
+    ]
     content = [world.call, world.replay, pieces.segment, pieces.chunk, pieces.lease, pieces.consent, pieces.viewing]
     markers.add_ids(key, [row.pk for row in people if row], "register")
     markers.add_ids(key, [row.pk for row in facts], "facts")
@@ -288,6 +306,7 @@ def _delete(life: Life) -> None:
         life.suspension.delete()
         life.proposal.delete()
         life.report.delete()
+        life.revocation.delete()
         life.pieces.decision.delete()
         life.alert.delete()
         life.hours.delete()
