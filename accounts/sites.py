@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models.base import ModelBase
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -59,6 +60,9 @@ class StaffSite(PortalSite):
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         models: list[Any] = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else list(model_or_iterable)
         ours = [model for model in models if model._meta.app_label in OUR_APPS]
+        for model in ours:
+            if getattr(model, "is_content", False):
+                raise ImproperlyConfigured(f"{model._meta.label} is content: staff see that it exists, never itself.")
         super().register(ours, admin_class, **options)
 
 

@@ -37,6 +37,7 @@ class Action(models.TextChoices):
     AGREED = "agreed"
     UNSHARED = "unshared"
     REPORTED = "reported"
+    SIGNED = "signed"
 
 
 class Entry(models.Model):

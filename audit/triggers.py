@@ -92,6 +92,21 @@ def set_once(table: str, columns: Sequence[str]) -> Guard:
     return Guard(table, {name: sqlite}, {name: postgresql})
 
 
+def fixed_once(table: str, marker: str, columns: Sequence[str]) -> Guard:
+    """Refuse changing any of `columns` of a row whose `marker` is set."""
+    name = f"{table}_is_fixed_once_{marker.removesuffix('_at')}"
+    refusal = f"{', '.join(columns)} of {table} never change once {marker} is set"
+    changed = " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in columns)
+    distinct = " OR ".join(f"NEW.{c} IS DISTINCT FROM OLD.{c}" for c in columns)
+    sqlite = (
+        f"CREATE TRIGGER {name} BEFORE UPDATE ON {table} WHEN OLD.{marker} IS NOT NULL AND ({changed}) "
+        f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
+    )
+    body = f"IF OLD.{marker} IS NOT NULL AND ({distinct}) THEN RAISE EXCEPTION '{refusal}'; END IF; RETURN NEW;"
+    postgresql = _postgresql_function(name, body) + _postgresql_trigger(name, table, "BEFORE UPDATE", name)
+    return Guard(table, {name: sqlite}, {name: postgresql})
+
+
 def passport(table: str, *, parent: str, parent_column: str, owners: Sequence[str]) -> Guard:
     """Refuse a row whose `owners` columns differ from those of its parent's row.
 

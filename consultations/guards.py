@@ -1,8 +1,17 @@
 """The rules about consultations that the database keeps itself."""
 
-from audit.triggers import Guard, append_only, immutable, passport, postgresql_constraint
+from audit.triggers import (
+    Guard,
+    append_only,
+    fixed_once,
+    immutable,
+    never_deleted,
+    passport,
+    postgresql_constraint,
+)
 
 CONSULTATION, CALL, PARTICIPANT = "consultations_consultation", "consultations_call", "consultations_participant"
+NOTE = "consultations_note"
 TAKES_TIME = "('planned', 'in_progress')"
 
 
@@ -56,5 +65,10 @@ GUARDS = (
     passport(
         "consultations_recordingconsent", parent=PARTICIPANT, parent_column="participant_id", owners=["patient_id"]
     ),
+    immutable(NOTE, ["consultation_id", "patient_id", "clinician_id", "version"]),
+    passport(NOTE, parent=CONSULTATION, parent_column="consultation_id", owners=["patient_id", "clinician_id"]),
+    fixed_once(NOTE, "signed_at", ["text", "revision", "saved_at", "signed_at"]),
+    fixed_once(NOTE, "shared_at", ["shared_at"]),
+    never_deleted(NOTE),
     _no_overlap(),
 )

@@ -330,6 +330,50 @@ class RecordingConsent(models.Model):
         return f"consent {self.pk}"
 
 
+class Note(models.Model):
+    """One version of the clinician's note of a consultation: the first is the note, each later one an addendum.
+
+    A version is a draft until it is signed, and never changes afterwards.
+    """
+
+    # SECURITY: the staff site refuses to register what is content (accounts/sites.py).
+    is_content = True
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    consultation = models.ForeignKey(Consultation, on_delete=models.PROTECT, related_name="notes")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
+    clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, related_name="+")
+    version = models.PositiveIntegerField()
+    text = models.TextField(_("note"), blank=True)
+    # How often the draft was saved: a tab that knows an older number has not seen what it would replace.
+    revision = models.PositiveIntegerField(default=1)
+    saved_at = models.DateTimeField()
+    signed_at = models.DateTimeField(null=True)
+    shared_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["consultation", "version"], name="one_note_per_consultation_and_version"),
+            models.UniqueConstraint(
+                fields=["consultation"], condition=Q(signed_at__isnull=True), name="one_draft_per_consultation"
+            ),
+            models.CheckConstraint(condition=Q(signed_at__isnull=True) | ~Q(text=""), name="signed_note_has_text"),
+            models.CheckConstraint(
+                condition=Q(shared_at__isnull=True) | Q(signed_at__isnull=False, shared_at__gte=F("signed_at")),
+                name="shared_note_is_signed",
+            ),
+        ]
+        indexes = [models.Index(fields=["patient", "-shared_at"], name="note_shared_with_patient")]
+
+    def __str__(self) -> str:
+        return f"version {self.version} of the note of {self.consultation_id}"
+
+    @property
+    def is_addendum(self) -> bool:
+        return self.version > 1
+
+
 class ConsultationUserObjectPermission(UserObjectPermissionBase):
     content_object = models.ForeignKey(Consultation, on_delete=models.CASCADE)
 

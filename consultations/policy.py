@@ -7,7 +7,7 @@ from django.http import Http404
 from guardian.shortcuts import assign_perm, remove_perm
 
 from accounts.models import User, Viewer
-from consultations.models import Consultation, ConsultationUserObjectPermission, Participant
+from consultations.models import Consultation, ConsultationUserObjectPermission, Note, Participant
 from consultations.schedule import Availability
 from patients.models import CareRelationship, Clinician, Patient
 
@@ -57,6 +57,18 @@ def get_ones_own_or_404(user: Viewer, consultation_id: UUID) -> Consultation:
     return consultation
 
 
+def held_by(user: Viewer) -> QuerySet[Consultation]:
+    """Consultations whose note this person writes, signs and shares: they are its clinician, by both keys."""
+    return visible_to(user).filter(clinician__user=user.pk)
+
+
+def get_held_or_404(user: Viewer, consultation_id: UUID) -> Consultation:
+    consultation = held_by(user).select_related("patient__user", "clinician__user").filter(pk=consultation_id).first()
+    if consultation is None:
+        raise Http404
+    return consultation
+
+
 def patient_of(user: Viewer) -> Patient | None:
     """Return who books for themselves: the patient whose account this is, read afresh."""
     return Patient.objects.select_related("user").filter(user=user.pk, user__is_active=True).first()
@@ -73,6 +85,13 @@ def bookable_by(patient: Patient) -> QuerySet[Availability]:
     cares = Q(clinician__in=clinicians_of(patient).values("pk"))
     works_here = Q(clinician__is_active=True, clinician__user__is_active=True)
     return Availability.objects.filter(works_here, cares | Q(for_new_patients=True))
+
+
+def readable_notes(user: Viewer) -> QuerySet[Note]:
+    """Every version for the clinician who wrote it; for the patient what is signed and shared."""
+    written = Q(clinician__user=user.pk)
+    received = Q(patient__user=user.pk, signed_at__isnull=False, shared_at__isnull=False)
+    return Note.objects.filter(written | received, consultation__in=visible_to(user).values("pk"))
 
 
 def place_in(user: Viewer, consultation_id: UUID) -> Participant | None:

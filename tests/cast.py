@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import STAFF, User
 from consultations.booking import book
-from consultations.models import Call, CallEvent, Consultation, Mode, Participant, RecordingConsent
+from consultations.models import Call, CallEvent, Consultation, Mode, Note, Participant, RecordingConsent
 from consultations.wordings import CURRENT
 from patients.models import Clinician, Patient
 from patients.services import begin_care
@@ -156,6 +156,7 @@ class Pieces:
     job: ProcessingJob
     viewing: PlaybackSession
     decision: QuarantineDecision
+    note: Note
 
 
 def make_pieces(world: World) -> Pieces:
@@ -193,7 +194,16 @@ def make_pieces(world: World) -> Pieces:
         recording=world.recording, **own, what=QuarantineDecision.What.DISCARD, misfit="manifest", facts="",
         why="A test.", proposed_by=world.colleague.user, proposed_at=at,
     )  # fmt: skip
-    return Pieces(event, consent, lease, segment, chunk, job, viewing, decision)
+    note = make_note(world, f"Assessment:\n{world.held.reason}, and all is well.", signed_at=at, shared_at=at)
+    return Pieces(event, consent, lease, segment, chunk, job, viewing, decision, note)
+
+
+def make_note(world: World, text: str, **facts: object) -> Note:
+    """Make the next version of the note of the consultation that was held: a draft unless it is signed."""
+    held = world.held
+    owners = {"consultation": held, "patient": held.patient, "clinician": held.clinician}
+    version = held.notes.count() + 1
+    return Note.objects.create(**owners, version=version, text=text, saved_at=held.starts_at, **facts)
 
 
 def make_cast() -> Cast:

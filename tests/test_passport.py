@@ -23,6 +23,7 @@ from consultations.models import (
     CallEvent,
     Consultation,
     ConsultationChange,
+    Note,
     Participant,
     RecordingConsent,
     SlotOffer,
@@ -93,6 +94,7 @@ def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
             consultation=world.held, patient=world.patient, what="moved", was=world.held.starts_at,
             at=world.held.starts_at,
         ),
+        "Note": pieces.note,
         "PlaybackRevocation": PlaybackRevocation.objects.create(
             recording=world.recording, patient=world.patient, user=world.colleague.user, why="left",
             revoked_at=world.held.ends_at, revoked_by=world.clinician.user,
@@ -163,6 +165,12 @@ CHILDREN = [
         lambda row, sides: {"id": uuid.uuid4(), "withdrawn_at": row["given_at"]},
         ("Participant", "participant_id"),
         fixed=("scope", "given_at"),
+    ),
+    Child(
+        Note,
+        lambda row, sides: {"id": uuid.uuid4(), "version": row["version"] + 1},
+        ("Consultation", "consultation_id"),
+        CALL_OWNERS,
     ),
     Child(
         Recording,
@@ -667,6 +675,12 @@ def answered_report(**facts: Any) -> Callable[[Sides], None]:
     return violation
 
 
+def two_drafts(sides: Sides) -> None:
+    row = row_of(sides.ada["Note"]) | {"signed_at": None, "shared_at": None}
+    for version in (2, 3):
+        insert(Note, row | {"id": uuid.uuid4(), "version": version})
+
+
 LONG_AGO = "2001-01-01T00:00:00+00:00"
 RETIRED = {"retired_at": "2026-01-01T00:00:00+00:00"}
 VIOLATIONS: dict[str, Callable[[Sides], None]] = {
@@ -701,6 +715,10 @@ VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "one_event_per_call_and_seq": twice(CallEvent),
     "one_consent_in_force_per_participant": twice(RecordingConsent),
     "withdrawn_follows_given": violate(RecordingConsent, withdrawn_at="2001-01-01T00:00:00+00:00"),
+    "one_note_per_consultation_and_version": twice(Note),
+    "one_draft_per_consultation": two_drafts,
+    "signed_note_has_text": twice(Note, version=2, text=""),
+    "shared_note_is_signed": twice(Note, version=2, signed_at=None),
     "ready_recording_has_duration": violate(Recording, duration_ms=None),
     "one_live_lease_per_recording": twice(RecorderLease),
     "one_segment_per_number": twice(Segment),

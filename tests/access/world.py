@@ -25,6 +25,7 @@ from consultations.booking import book
 from consultations.models import (
     CallEvent,
     Consultation,
+    Note,
     Participant,
     RecordingConsent,
     SlotOffer,
@@ -301,7 +302,7 @@ def _delete(life: Life) -> None:
     patient = life.world.patient
     people = [patient.user, life.world.clinician.user, life.world.colleague.user]
     below = (Chunk, Segment, PlaybackSession, ProcessingJob, Rendition, RecorderLease, Recording)
-    above = (CallEvent, RecordingConsent, Participant, SlotOffer, WaitingListEntry)
+    above = (CallEvent, RecordingConsent, Note, Participant, SlotOffer, WaitingListEntry)
     with triggers.lifted(connection):
         life.suspension.delete()
         life.proposal.delete()

@@ -1,0 +1,120 @@
+"""The clinician's note: saving, signing, sharing and reading it. Assumes authorisation, but for reading.
+
+Saving never waits for the ledger, since care would; signing, sharing and reading do not happen without their line.
+"""
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from accounts.models import Viewer
+from audit import ledger
+from audit.models import Action
+from consultations import policy
+from consultations.models import Consultation, Note
+
+MOST_CHARACTERS = 20_000
+
+
+class StaleNote(Exception):
+    """The note was changed or signed elsewhere meanwhile; nothing was written. `newest` is what stands, if anything."""
+
+    def __init__(self, newest: Note | None) -> None:
+        super().__init__()
+        self.newest = newest
+
+
+class NothingToSign(Exception):
+    """The draft holds no words."""
+
+
+def newest_of(consultation: Consultation) -> Note | None:
+    return Note.objects.filter(consultation=consultation).order_by("-version").first()
+
+
+def draft_of(consultation: Consultation) -> Note:
+    """Return the draft, or a new one that stands nowhere yet: revision 0 of the next version."""
+    newest = newest_of(consultation)
+    if newest and newest.signed_at is None:
+        return newest
+    return Note(
+        consultation=consultation,
+        patient_id=consultation.patient_id,
+        clinician_id=consultation.clinician_id,
+        version=newest.version + 1 if newest else 1,
+        revision=0,
+    )
+
+
+def save(consultation: Consultation, text: str, *, version: int, revision: int, now: datetime) -> Note:
+    """Replace the draft by what somebody wrote who had seen this very revision of this version.
+
+    Errors: StaleNote – another tab was faster, or has signed it.
+    """
+    if revision == 0:
+        return _begin(consultation, text, version=version, now=now)
+    # RACE: two tabs; the one that did not see the other's words must not replace them.
+    seen = Note.objects.filter(consultation=consultation, version=version, revision=revision, signed_at=None)
+    if not seen.update(text=text, revision=F("revision") + 1, saved_at=now):
+        raise StaleNote(newest_of(consultation))
+    return Note.objects.get(consultation=consultation, version=version)
+
+
+def _begin(consultation: Consultation, text: str, *, version: int, now: datetime) -> Note:
+    draft = draft_of(consultation)
+    if draft.revision or draft.version != version:
+        raise StaleNote(newest_of(consultation))
+    draft.text, draft.revision, draft.saved_at = text, 1, now
+    try:
+        with transaction.atomic():
+            draft.save(force_insert=True)
+    except IntegrityError as error:  # RACE: two tabs began it; the constraints let one
+        raise StaleNote(newest_of(consultation)) from error
+    return draft
+
+
+@transaction.atomic
+def sign(consultation: Consultation, *, version: int, revision: int, actor: ledger.Actor, now: datetime) -> Note:
+    """Make the draft a version that never changes. What is signed is what this person saw, or nothing.
+
+    Errors: StaleNote, NothingToSign, LedgerUnavailable.
+    """
+    seen = Note.objects.filter(consultation=consultation, version=version, revision=revision, signed_at=None)
+    if seen.filter(text__regex=r"^\s*$").exists():
+        raise NothingToSign
+    # RACE: words that arrive between looking and signing are a newer revision, which is not signed.
+    if not seen.update(signed_at=now):
+        raise StaleNote(newest_of(consultation))
+    note = Note.objects.get(consultation=consultation, version=version)
+    ledger.append(actor, _line(Action.SIGNED, note), now=now)
+    return note
+
+
+@transaction.atomic
+def share(note: Note, *, actor: ledger.Actor, now: datetime) -> None:
+    """Let the patient read a signed version, for good. Idempotent: the second time writes nothing.
+
+    Errors: StaleNote when it is not signed, LedgerUnavailable.
+    """
+    if Note.objects.filter(pk=note.pk, signed_at__isnull=False, shared_at=None).update(shared_at=now):
+        ledger.append(actor, _line(Action.SHARED, note), now=now)
+    elif not Note.objects.filter(pk=note.pk, shared_at__isnull=False).exists():
+        raise StaleNote(note)
+
+
+@transaction.atomic
+def read(user: Viewer, consultation: Consultation, *, actor: ledger.Actor, now: datetime) -> list[Note]:
+    """Return the versions this person may read, the first one first; each reading is in the ledger before it returns.
+
+    Errors: LedgerUnavailable, then nothing may be shown.
+    """
+    readable = policy.readable_notes(user).filter(consultation=consultation)
+    notes = list(readable.select_related("clinician__user").order_by("version"))
+    if notes:
+        ledger.append(actor, *(_line(Action.OPENED, note) for note in notes), now=now)
+    return notes
+
+
+def _line(action: Action, note: Note) -> ledger.Line:
+    return ledger.Line(action, "note", note.pk, note.patient_id, detail={"version": note.version})
