@@ -70,5 +70,6 @@ GUARDS = (
     fixed_once(NOTE, "signed_at", ["text", "revision", "saved_at", "signed_at"]),
     fixed_once(NOTE, "shared_at", ["shared_at"]),
     never_deleted(NOTE),
+    immutable("consultations_notetemplate", ["clinician_id"]),
     _no_overlap(),
 )

@@ -374,6 +374,24 @@ class Note(models.Model):
         return self.version > 1
 
 
+class NoteTemplate(models.Model):
+    """A beginning that a clinician has written for their own notes. Holds nothing of any patient."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, related_name="note_templates", editable=False)
+    name = models.CharField(_("name"), max_length=80)
+    text = models.TextField(
+        _("text"), max_length=4000, help_text=_("A line that ends with a colon becomes a heading, like “Plan:”.")
+    )
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ConsultationUserObjectPermission(UserObjectPermissionBase):
     content_object = models.ForeignKey(Consultation, on_delete=models.CASCADE)
 

@@ -6,7 +6,7 @@ Saving never waits for the ledger, since care would; signing, sharing and readin
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from accounts.models import Viewer
 from audit import ledger
@@ -18,11 +18,7 @@ MOST_CHARACTERS = 20_000
 
 
 class StaleNote(Exception):
-    """The note was changed or signed elsewhere meanwhile; nothing was written. `newest` is what stands, if anything."""
-
-    def __init__(self, newest: Note | None) -> None:
-        super().__init__()
-        self.newest = newest
+    """The note was changed or signed elsewhere meanwhile; nothing was written."""
 
 
 class NothingToSign(Exception):
@@ -33,9 +29,8 @@ def newest_of(consultation: Consultation) -> Note | None:
     return Note.objects.filter(consultation=consultation).order_by("-version").first()
 
 
-def draft_of(consultation: Consultation) -> Note:
+def draft_after(newest: Note | None, consultation: Consultation) -> Note:
     """Return the draft, or a new one that stands nowhere yet: revision 0 of the next version."""
-    newest = newest_of(consultation)
     if newest and newest.signed_at is None:
         return newest
     return Note(
@@ -50,27 +45,30 @@ def draft_of(consultation: Consultation) -> Note:
 def save(consultation: Consultation, text: str, *, version: int, revision: int, now: datetime) -> Note:
     """Replace the draft by what somebody wrote who had seen this very revision of this version.
 
-    Errors: StaleNote – another tab was faster, or has signed it.
+    The same words again write nothing. Errors: StaleNote – another tab was faster, or has signed it.
     """
+    draft = draft_after(newest_of(consultation), consultation)
+    if (draft.version, draft.revision, draft.text) == (version, revision, text):
+        return draft
     if revision == 0:
         return _begin(consultation, text, version=version, now=now)
     # RACE: two tabs; the one that did not see the other's words must not replace them.
     seen = Note.objects.filter(consultation=consultation, version=version, revision=revision, signed_at=None)
     if not seen.update(text=text, revision=F("revision") + 1, saved_at=now):
-        raise StaleNote(newest_of(consultation))
+        raise StaleNote
     return Note.objects.get(consultation=consultation, version=version)
 
 
 def _begin(consultation: Consultation, text: str, *, version: int, now: datetime) -> Note:
-    draft = draft_of(consultation)
+    draft = draft_after(newest_of(consultation), consultation)
     if draft.revision or draft.version != version:
-        raise StaleNote(newest_of(consultation))
+        raise StaleNote
     draft.text, draft.revision, draft.saved_at = text, 1, now
     try:
         with transaction.atomic():
             draft.save(force_insert=True)
     except IntegrityError as error:  # RACE: two tabs began it; the constraints let one
-        raise StaleNote(newest_of(consultation)) from error
+        raise StaleNote from error
     return draft
 
 
@@ -80,12 +78,14 @@ def sign(consultation: Consultation, *, version: int, revision: int, actor: ledg
 
     Errors: StaleNote, NothingToSign, LedgerUnavailable.
     """
+    if revision == 0:
+        raise NothingToSign
     seen = Note.objects.filter(consultation=consultation, version=version, revision=revision, signed_at=None)
     if seen.filter(text__regex=r"^\s*$").exists():
         raise NothingToSign
     # RACE: words that arrive between looking and signing are a newer revision, which is not signed.
     if not seen.update(signed_at=now):
-        raise StaleNote(newest_of(consultation))
+        raise StaleNote
     note = Note.objects.get(consultation=consultation, version=version)
     ledger.append(actor, _line(Action.SIGNED, note), now=now)
     return note
@@ -100,17 +100,17 @@ def share(note: Note, *, actor: ledger.Actor, now: datetime) -> None:
     if Note.objects.filter(pk=note.pk, signed_at__isnull=False, shared_at=None).update(shared_at=now):
         ledger.append(actor, _line(Action.SHARED, note), now=now)
     elif not Note.objects.filter(pk=note.pk, shared_at__isnull=False).exists():
-        raise StaleNote(note)
+        raise StaleNote
 
 
 @transaction.atomic
-def read(user: Viewer, consultation: Consultation, *, actor: ledger.Actor, now: datetime) -> list[Note]:
-    """Return the versions this person may read, the first one first; each reading is in the ledger before it returns.
+def read(user: Viewer, which: Q, *, actor: ledger.Actor, now: datetime) -> list[Note]:
+    """Return which versions this person may read, oldest first; each reading is in the ledger before this returns.
 
     Errors: LedgerUnavailable, then nothing may be shown.
     """
-    readable = policy.readable_notes(user).filter(consultation=consultation)
-    notes = list(readable.select_related("clinician__user").order_by("version"))
+    readable = policy.readable_notes(user).filter(which).select_related("consultation", "clinician__user")
+    notes = list(readable.order_by("consultation__starts_at", "version"))
     if notes:
         ledger.append(actor, *(_line(Action.OPENED, note) for note in notes), now=now)
     return notes

@@ -94,6 +94,15 @@ def readable_notes(user: Viewer) -> QuerySet[Note]:
     return Note.objects.filter(written | received, consultation__in=visible_to(user).values("pk"))
 
 
+def get_written_or_404(user: Viewer, note_id: UUID) -> Note:
+    """Return a signed version that this person wrote."""
+    written = readable_notes(user).filter(clinician__user=user.pk, signed_at__isnull=False)
+    note = written.select_related("consultation").filter(pk=note_id).first()
+    if note is None:
+        raise Http404
+    return note
+
+
 def place_in(user: Viewer, consultation_id: UUID) -> Participant | None:
     """Return this person's own place in the call of a consultation they may join, else None."""
     if not basis_for(user).filter(pk=consultation_id).exists():

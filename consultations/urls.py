@@ -1,6 +1,6 @@
 from django.urls import path
 
-from consultations import booking_views, calendar_views, views
+from consultations import booking_views, calendar_views, note_views, views
 
 app_name = "consultations"
 urlpatterns = [
@@ -11,4 +11,7 @@ urlpatterns = [
     path("<uuid:pk>/cancel/", booking_views.cancel, name="cancel"),
     path("<uuid:pk>/calendar.ics", calendar_views.one, name="calendar-file"),
     path("<uuid:pk>/call/", views.call, name="call"),
+    path("<uuid:pk>/beside/", note_views.beside_call, name="beside"),
+    path("<uuid:pk>/note/", note_views.write, name="write_note"),
+    path("notes/<uuid:pk>/share/", note_views.share, name="share_note"),
 ]

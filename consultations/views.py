@@ -1,5 +1,6 @@
 """Pages about consultations, for the patient and the clinician of them."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +17,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.roles import LANDING, role_of
 from audit import refusals
-from consultations import booking, booking_pages, pages, policy
-from consultations.models import Participant
+from consultations import booking, booking_pages, note_pages, pages, policy
+from consultations.models import Consultation, Participant
 from consultations.services import may_be_joined
 from consultations.wordings import CURRENT
 
@@ -50,9 +51,17 @@ def consultation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "can_change": booking.is_changeable(consultation, now=now),
         "changeable_until": booking_pages.until_when(consultation),
         "history": booking_pages.history(request.user, consultation),
+        **_note(request, consultation, now),
         "has_begun": consultation.calls.filter(started_at__isnull=False).exists(),
     }
     return render(request, "consultations/detail.html", context)
+
+
+def _note(request: HttpRequest, consultation: Consultation, now: datetime) -> dict[str, Any]:
+    """What the page says about the note: its words to the patient, to the clinician how far it is."""
+    if pages.is_clinician_of(request.user, consultation):
+        return {"note_text": note_pages.state_text(consultation)}
+    return note_pages.received(request, consultation, now=now)
 
 
 @require_safe

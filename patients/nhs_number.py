@@ -18,3 +18,8 @@ def is_nhs_number(value: str) -> bool:
 def validate_nhs_number(value: str) -> None:
     if not is_nhs_number(value):
         raise ValidationError(_("This is not an NHS number. It has ten digits; please compare it with the letter."))
+
+
+def spaced(value: str) -> str:
+    """Write it as people read it out: 999 000 0018."""
+    return f"{value[:3]} {value[3:6]} {value[6:]}".strip()

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from accounts.roles import LANDING, role_of
 from accounts.sites import clinic_site
 from audit.ledger import actor_of
-from consultations import booking_pages
+from consultations import booking_pages, note_pages
 from consultations import pages as consultation_pages
 from recordings import pages as recording_pages
 from recordings import playback, safe
@@ -55,6 +55,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "upcoming": upcoming[1:],
         "waiting": booking_pages.waiting(request.user, now),
         "last_replays": recording_pages.rows(replays),
+        "notes": note_pages.news(request.user),
         "accesses": recording_pages.accesses(replays, request.user, most=5),
     }
     return render(request, "home.html", context)

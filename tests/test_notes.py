@@ -7,6 +7,7 @@ import pytest
 from django.contrib import admin
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Q
 
 from accounts.models import User
 from accounts.sites import StaffSite
@@ -30,6 +31,10 @@ def as_(user: User) -> ledger.Actor:
 def lines_about(note: Note) -> list[tuple]:
     lines = Entry.objects.filter(object_type="note", object_id=note.pk).order_by("seq")
     return list(lines.values_list("action", "actor", "patient"))
+
+
+def of(world: World) -> Q:
+    return Q(consultation=world.held)
 
 
 def signed(world: World, text: str = "Seen and signed.", *, shared: bool = False) -> Note:
@@ -104,9 +109,8 @@ def test_a_draft_is_begun_and_saved_again_by_who_has_seen_it(cast: Cast) -> None
 def test_words_that_did_not_see_what_stands_replace_nothing(version: int, revision: int, cast: Cast) -> None:
     notes.save(cast.ada.held, "One", version=1, revision=0, now=cast.now)
     notes.save(cast.ada.held, "The other tab's", version=1, revision=1, now=cast.now)
-    with pytest.raises(StaleNote) as stale:
+    with pytest.raises(StaleNote):
         notes.save(cast.ada.held, "Mine", version=version, revision=revision, now=cast.now)
-    assert stale.value.newest and stale.value.newest.text == "The other tab's"
     assert [note.text for note in Note.objects.filter(consultation=cast.ada.held)] == ["The other tab's"]
 
 
@@ -140,12 +144,19 @@ def at_once(cast: Cast, revision: int) -> list[str]:
         finally:
             connection.close()
 
-    tabs = [threading.Thread(target=save, args=(words,)) for words in ("mine", "yours")]
+    tabs = [threading.Thread(target=save, args=(words,)) for words in (f"mine {revision}", f"yours {revision}")]
     for tab in tabs:
         tab.start()
     for tab in tabs:
         tab.join()
     return outcomes
+
+
+def test_the_same_words_again_and_an_empty_beginning_write_nothing(cast: Cast) -> None:
+    assert notes.save(cast.ada.held, "", version=1, revision=0, now=cast.now).revision == 0
+    assert not Note.objects.filter(consultation=cast.ada.held).exists()
+    notes.save(cast.ada.held, "One", version=1, revision=0, now=cast.now)
+    assert notes.save(cast.ada.held, "One", version=1, revision=1, now=cast.now + AN_HOUR).saved_at == cast.now
 
 
 # Signing and sharing.
@@ -189,7 +200,7 @@ def test_a_draft_is_not_shared(cast: Cast) -> None:
 
 def test_an_addendum_is_a_new_version_that_is_shared_for_itself(cast: Cast) -> None:
     signed(cast.ada, "First", shared=True)
-    assert notes.draft_of(cast.ada.held).version == 2
+    assert notes.draft_after(notes.newest_of(cast.ada.held), cast.ada.held).version == 2
     notes.save(cast.ada.held, "Second", version=2, revision=0, now=cast.now)
     addendum = notes.sign(
         cast.ada.held, version=2, revision=1, actor=as_(cast.ada.clinician.user), now=cast.now + AN_HOUR
@@ -250,7 +261,7 @@ def test_no_version_is_ever_deleted(cast: Cast) -> None:
 def test_every_reading_is_in_the_ledger_with_ids_only(role: str, cast: Cast) -> None:
     reader, patient = getattr(cast.ada, role).user, cast.ada.patient
     note = signed(cast.ada, "Words for two people alone", shared=True)
-    assert notes.read(reader, cast.ada.held, actor=as_(reader), now=cast.now) == [note]
+    assert notes.read(reader, of(cast.ada), actor=as_(reader), now=cast.now) == [note]
     assert lines_about(note) == [(Action.OPENED, reader.pk, patient.pk)]
     assert "Words for two" not in str(Entry.objects.get(object_id=note.pk).__dict__)
 
@@ -269,7 +280,7 @@ def test_without_the_ledger_nothing_is_read_signed_or_shared_and_words_are_still
     monkeypatch.setattr(ledger, "append", fail)
     reader = getattr(cast.ada, role).user
     for act in (
-        lambda: notes.read(reader, cast.ada.held, actor=as_(reader), now=cast.now),
+        lambda: notes.read(reader, of(cast.ada), actor=as_(reader), now=cast.now),
         lambda: notes.sign(cast.ada.held, version=2, revision=1, actor=as_(reader), now=cast.now),
         lambda: notes.share(unshared, actor=as_(reader), now=cast.now),
     ):
@@ -285,7 +296,7 @@ def test_nobody_else_reads_anything_and_nothing_is_written_about_it(cast: Cast) 
     note = signed(cast.ada, shared=True)
     for actor in set(ACTORS) - OWNERS["ada"]:
         user = cast.actors()[actor]
-        assert notes.read(user, cast.ada.held, actor=ledger.PORTAL, now=cast.now) == []
+        assert notes.read(user, of(cast.ada), actor=ledger.PORTAL, now=cast.now) == []
     assert lines_about(note) == []
 
 

@@ -176,6 +176,11 @@ def _chunk(target: str) -> tuple[bytes, str, dict[str, str]]:
 
 
 BODIES: dict[str, Callable[[str], tuple[bytes, str, dict[str, str]]]] = {
+    "/consultations/<pk>/note/": lambda target: (
+        f"version=2&revision=0&do=save&text=Words+about+{target}".encode(),
+        "application/x-www-form-urlencoded",
+        {},
+    ),
     "/recordings/<pk>/watched/": lambda target: _json(seconds=1, recording=target),
     "/api/v1/segments/": lambda target: _json(
         segment=str(NEVER), lease=target, mode="audio", epoch=1, mime="audio/webm", t0=1

@@ -9,6 +9,9 @@ ANY = re.compile(rb"zq[a-z]+x[a-z]+zq|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12
 # What staff run the portal by. Everything else of a life is content to them.
 FOR_STAFF = frozenset({"name", "clinician", "colleague", "needs", "register", "facts", "third"})
 
+# What a clinician needs of a patient they care for; nothing of what others held with them.
+FOR_CARE = frozenset({"name", "needs", "register"})
+
 
 def mark(life: str, kind: str) -> str:
     """Return a word that stands nowhere but in this life; it survives capitals, addresses and markup."""
@@ -37,14 +40,17 @@ class Markers:
                 found[marker] = (life, kind)
         return found
 
-    def strays(self, text: bytes, *, life: str, is_staff: bool, own: bytes, asked: bytes) -> set[str]:
+    def strays(
+        self, text: bytes, *, life: str, is_staff: bool, own: bytes, asked: bytes, cares_for: str = ""
+    ) -> set[str]:
         """Return what is not for this person: not of their life, not a fact for staff, not said by themselves.
 
-        `own` holds what is theirs beside a life, `asked` the whole request.
+        `own` holds what is theirs beside a life, `asked` the whole request, `cares_for` names whose clinician they are.
         """
         strays = set()
         for marker, (owner, kind) in self.found_in(text).items():
-            is_theirs = owner == life or (is_staff and kind in FOR_STAFF)
+            cares = owner == cares_for and kind in FOR_CARE
+            is_theirs = owner == life or cares or (is_staff and kind in FOR_STAFF)
             if not is_theirs and marker not in own and marker not in asked:
                 strays.add(f"{kind} of {owner}: {marker.decode()}")
         return strays

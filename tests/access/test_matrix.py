@@ -64,7 +64,10 @@ def strays(matrix: Matrix, person: Person, asked: Asked, answer: Answer) -> set[
     own = f"{user.name} {user.email} {user.pk} {user.pk.hex}".lower().encode() if user else b""
     own += person.sees.encode()
     life = "" if person.sees else person.life
-    facts = {"life": life, "is_staff": person.is_staff, "own": own, "asked": asked.words.lower()}
+    facts = {
+        "life": life, "cares_for": person.cares_for, "is_staff": person.is_staff, "own": own,
+        "asked": asked.words.lower(),
+    }  # fmt: skip
     return matrix.markers.strays(answer.text, **facts)
 
 

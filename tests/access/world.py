@@ -26,6 +26,7 @@ from consultations.models import (
     CallEvent,
     Consultation,
     Note,
+    NoteTemplate,
     Participant,
     RecordingConsent,
     SlotOffer,
@@ -63,7 +64,8 @@ PARTS = {
 }  # fmt: skip
 # Not of anybody's consultation: the patient of this life shared the recording with them.
 HOLDERS = {"share-holder": "sha", "share-ran-out": "end"}
-NOT_IN_IT = frozenset({"colleague"})
+# Who was not in the consultation, with the patient they care for all the same.
+NOT_IN_IT = {"colleague": "ada"}
 NEVER = uuid.UUID("00000000-0000-4000-8000-0000000000ff")
 # Rows that are numbered: the two relations ask for two numbers that nobody has used.
 ENTRIES = {"deleted": "900001", "never": "900002"}
@@ -87,6 +89,7 @@ class Life:
     proposal: Share
     report: AccessReport
     revocation: PlaybackRevocation
+    template: NoteTemplate
     token: str
 
     def ids(self) -> dict[str, str]:
@@ -101,6 +104,7 @@ class Life:
             "clinician": world.clinician, "care": care, "user": world.patient.user, "entry": self.entry,
             "alert": self.alert, "suspension": self.suspension, "decision": pieces.decision,
             "device": self.device, "share": self.proposal, "report": self.report, "revocation": self.revocation,
+            "note": pieces.note, "template": self.template,
         }  # fmt: skip
         return {kind: str(row.pk) for kind, row in rows.items()}
 
@@ -116,6 +120,7 @@ class Person:
     user: User | None
     cookies: SimpleCookie
     life: str = ""
+    cares_for: str = ""
     token: str = ""
     is_staff: bool = False
     sees: str = ""
@@ -199,9 +204,11 @@ def _life(key: str) -> Life:
         recording=recording, patient=world.patient, user=world.colleague.user, why="left", revoked_at=now,
         revoked_by=world.clinician.user,
     )  # fmt: skip
-    return Life(
-        world, upcoming, offer, *own_time, pieces, entry, alert, suspension, device, proposal, report, revocation, token
+    template = NoteTemplate.objects.create(
+        clinician=world.clinician, name=mark(key, "template"), text=mark(key, "template")
     )
+    shown = (proposal, report, revocation)
+    return Life(world, upcoming, offer, *own_time, pieces, entry, alert, suspension, device, *shown, template, token)
 
 
 def _share(world: World, grantee: User, *, by: User, key: str, days: int) -> Share:
@@ -229,17 +236,10 @@ def _mark(markers: Markers, key: str, life: Life) -> None:
     markers.add_words(key, [world.canary.decode().split()[-1]], "content")
     people = [world.patient, world.patient.user, world.clinician, world.clinician.user]
     facts = [world.held, world.planned, life.upcoming, world.recording, pieces.job, pieces.decision]
-    facts += [
-        life.alert,
-        life.suspension,
-        life.offer,
-        life.offer.entry,
-        life.hours,
-        life.off,
-        life.report,
-        life.revocation,
-    ]
+    facts += [life.alert, life.suspension, life.offer, life.offer.entry, life.hours, life.off]
+    facts += [life.report, life.revocation]
     content = [world.call, world.replay, pieces.segment, pieces.chunk, pieces.lease, pieces.consent, pieces.viewing]
+    content += [pieces.note, life.template]
     markers.add_ids(key, [row.pk for row in people if row], "register")
     markers.add_ids(key, [row.pk for row in facts], "facts")
     markers.add_ids(key, [row.pk for row in content if isinstance(row.pk, uuid.UUID)], "content")
@@ -259,7 +259,9 @@ def _people(matrix: Matrix) -> None:
         life = matrix.lives[key]
         user = getattr(life.world, part).user
         token = life.token if part == "clinician" else ""
-        matrix.people[name] = Person(name, user, _session_of(user), "" if name in NOT_IN_IT else key, token)
+        matrix.people[name] = Person(
+            name, user, _session_of(user), "" if name in NOT_IN_IT else key, NOT_IN_IT.get(name, ""), token
+        )
     for (name, key), days in zip(HOLDERS.items(), (7, -1), strict=True):
         holder, world = make_user(name), matrix.lives[key].world
         _share(world, holder, by=world.patient.user, key=key, days=days)
@@ -318,6 +320,7 @@ def _delete(life: Life) -> None:
         for model in (Consultation, CareRelationship, PatientKey):
             model.objects.filter(patient=patient).delete()
         patient.delete()
+        life.template.delete()
         for clinician in (life.world.clinician, life.world.colleague):
             clinician.delete()
         User.objects.filter(pk__in=[user.pk for user in people if user]).delete()
