@@ -15,6 +15,7 @@ from consultations import policy
 from consultations.models import Call, Consultation, Participant
 from consultations.services import may_be_joined
 
+MOST_HELD = 50
 LIVE = (Consultation.Status.PLANNED, Consultation.Status.IN_PROGRESS)
 
 
@@ -94,6 +95,12 @@ def today(user: Viewer, now: datetime) -> list[dict[str, Any]]:
     from_, to = midnight - timedelta(hours=2), midnight + timedelta(days=1, hours=2)
     day = _own(user).filter(clinician__user=user.pk, starts_at__range=(from_, to)).order_by("starts_at")
     return [row(user, c, now) for c in day]
+
+
+def held_with(user: Viewer, patient_id: UUID, now: datetime) -> list[dict[str, Any]]:
+    """Return the clinician's own consultations with one patient, newest first."""
+    held = _own(user).filter(clinician__user=user.pk, patient=patient_id).order_by("-starts_at")
+    return [row(user, consultation, now) for consultation in held[:MOST_HELD]]
 
 
 def initials(name: str) -> str:

@@ -7,7 +7,7 @@ class PatientsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import reconciliation
         from audit import triggers
-        from patients import grants
+        from patients import clinic, grants  # noqa: F401  registers the clinicians' pages
 
         triggers.register(
             triggers.immutable("patients_patient", ["vault_id"]),

@@ -22,14 +22,24 @@ def basis_for(user: Viewer) -> QuerySet[Patient]:
     """The second key: oneself, or a live care relationship."""
     if not user.is_authenticated or not User.objects.filter(pk=user.pk, is_active=True).exists():
         return Patient.objects.none()
-    cares = CareRelationship.objects.filter(
-        patient=OuterRef("pk"), clinician__user=user.pk, clinician__is_active=True, until__isnull=True
+    return Patient.objects.filter(Q(user=user.pk) | _cares(user))
+
+
+def _cares(user: Viewer) -> Exists:
+    return Exists(
+        CareRelationship.objects.filter(
+            patient=OuterRef("pk"), clinician__user=user.pk, clinician__is_active=True, until__isnull=True
+        )
     )
-    return Patient.objects.filter(Q(user=user.pk) | Exists(cares))
 
 
 def visible_to(user: Viewer) -> QuerySet[Patient]:
     return granted_to(user) & basis_for(user)
+
+
+def cared_for_by(user: Viewer) -> QuerySet[Patient]:
+    """A clinician's own patients, by both keys; not themselves, whose patient they may be elsewhere."""
+    return visible_to(user).filter(_cares(user))
 
 
 def grant_view(patient: Patient, user: Viewer) -> None:

@@ -195,6 +195,12 @@ def last_replays(user: Viewer, most: int, *, actor: ledger.Actor, now: datetime)
     return record_listing(user, _replays_for(user)[:most], actor=actor, now=now, also_shared=True)
 
 
+def replays_of(user: Viewer, patient_id: UUID, most: int, *, actor: ledger.Actor, now: datetime) -> list[Shown]:
+    """Return the newest replays of what this clinician held with one patient. Errors: Leak, LedgerUnavailable."""
+    held = _own_replays(user).filter(patient=patient_id, clinician__user=user.pk)
+    return record_listing(user, held[:most], actor=actor, now=now)
+
+
 def record_listing(
     user: Viewer, recordings: Iterable[Recording], *, actor: ledger.Actor, now: datetime, also_shared: bool = False
 ) -> list[Shown]:

@@ -9,6 +9,7 @@ from audit.ledger import actor_of
 from recordings import pages, playback
 
 register = template.Library()
+MOST_REPLAYS = 20
 
 
 @register.inclusion_tag("consultations/_recording_status.html", takes_context=True)
@@ -16,3 +17,11 @@ def recording_status(context: template.Context, consultation: Any) -> dict[str, 
     request = context["request"]
     shown = playback.of_consultation(request.user, consultation.pk, actor=actor_of(request), now=timezone.now())
     return {"consultation": consultation, "status": pages.status_of(shown, consultation.pk)}
+
+
+@register.inclusion_tag("clinic/_replays_of.html", takes_context=True)
+def replays_of(context: template.Context, patient: Any) -> dict[str, Any]:
+    """The replays of what this clinician held with a patient."""
+    request = context["request"]
+    shown = playback.replays_of(request.user, patient.pk, MOST_REPLAYS, actor=actor_of(request), now=timezone.now())
+    return {"replays": [pages.row(replay) for replay in shown]}

@@ -135,10 +135,12 @@ class Matrix:
 
     def target(self, person: Person, of: str, relation: str) -> str | None:
         """Return the id asked for, None where this person has nothing of their own."""
+        # A patient one cares for is one's own; what others held with them is not.
+        life = person.life or (person.cares_for if of == "patient" else "")
         if relation == "own":
-            return self.ids[person.life][of] if person.life else None
+            return self.ids[life][of] if life else None
         if relation == "other":
-            return self.ids["ada" if person.life != "ada" else "ben"][of]
+            return self.ids["ada" if life != "ada" else "ben"][of]
         if of in NUMBERED:
             return ENTRIES[relation]
         return self.ids["gone"][of] if relation == "deleted" else str(NEVER)

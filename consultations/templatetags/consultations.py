@@ -1,0 +1,17 @@
+"""Panels about consultations that pages of lower apps may place."""
+
+from typing import Any
+
+from django import template
+from django.utils import timezone
+
+from consultations import note_pages, pages
+
+register = template.Library()
+
+
+@register.inclusion_tag("clinic/_consultations_with.html", takes_context=True)
+def consultations_with(context: template.Context, patient: Any) -> dict[str, Any]:
+    """The clinician's own consultations with this patient, newest first, and how far the note of each is."""
+    rows = pages.held_with(context["request"].user, patient.pk, timezone.now())
+    return {"rows": [{**row, "note_text": note_pages.state_text(row["consultation"])} for row in rows]}
