@@ -117,7 +117,7 @@ class Verification(models.Model):
 
 class AlertKind(models.TextChoices):
     TWO_KEYS = "two_keys", _("A grant and its reason disagree")
-    FOREIGN_ROW = "foreign_row", _("An answer held somebody else's recording")
+    FOREIGN_ROW = "foreign_row", _("An answer held what is somebody else's")
     MISUSED_CREDENTIAL = "misused_credential", _("A valid credential was used for something else")
     GRANTS_DIFFER = "grants_differ", _("Grants differ from what the relationships say")
     LEDGER_BROKEN = "ledger_broken", _("The ledger does not hold")

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from accounts.models import Viewer
 from audit import ledger
 from audit.models import Action
-from consultations import policy
+from consultations import note_guard, policy
 from consultations.models import Consultation, Note
 
 MOST_CHARACTERS = 20_000
@@ -103,16 +103,17 @@ def share(note: Note, *, actor: ledger.Actor, now: datetime) -> None:
         raise StaleNote
 
 
-@transaction.atomic
 def read(user: Viewer, which: Q, *, actor: ledger.Actor, now: datetime) -> list[Note]:
     """Return which versions this person may read, oldest first; each reading is in the ledger before this returns.
 
-    Errors: LedgerUnavailable, then nothing may be shown.
+    Errors: LedgerUnavailable, Http404 from the last look; then nothing may be shown.
     """
-    readable = policy.readable_notes(user).filter(which).select_related("consultation", "clinician__user")
-    notes = list(readable.order_by("consultation__starts_at", "version"))
-    if notes:
-        ledger.append(actor, *(_line(Action.OPENED, note) for note in notes), now=now)
+    with transaction.atomic():
+        readable = policy.readable_notes(user).filter(which).select_related("consultation", "clinician__user")
+        notes = list(readable.order_by("consultation__starts_at", "version"))
+        if notes:
+            ledger.append(actor, *(_line(Action.OPENED, note) for note in notes), now=now)
+    note_guard.stop_strangers(user, notes, actor=actor, now=now)
     return notes
 
 

@@ -197,7 +197,7 @@ def last_replays(user: Viewer, most: int, *, actor: ledger.Actor, now: datetime)
 
 def replays_of(user: Viewer, patient_id: UUID, most: int, *, actor: ledger.Actor, now: datetime) -> list[Shown]:
     """Return the newest replays of what this clinician held with one patient. Errors: Leak, LedgerUnavailable."""
-    held = _own_replays(user).filter(patient=patient_id, clinician__user=user.pk)
+    held = _replays_for(user).filter(patient=patient_id, clinician__user=user.pk)
     return record_listing(user, held[:most], actor=actor, now=now)
 
 

@@ -101,7 +101,7 @@ def test_who_is_on_call_gets_one_letter_without_ids(settings: Any) -> None:
     assert [alerts.mail(now=NOW), alerts.mail(now=NOW)] == [1, 0]
     (letter,) = mail.outbox
     assert letter.to == ["oncall@cast.test"]
-    assert "An answer held somebody else's recording" in letter.body
+    assert "An answer held what is somebody else's" in letter.body
     assert str(matter) not in letter.body
 
 

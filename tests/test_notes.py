@@ -8,11 +8,12 @@ from django.contrib import admin
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
+from django.http import Http404
 
 from accounts.models import User
 from accounts.sites import StaffSite
 from audit import ledger
-from audit.models import Action, Entry
+from audit.models import Action, Alert, Entry
 from consultations import notes, policy
 from consultations.models import Note, Participant
 from consultations.notes import NothingToSign, StaleNote
@@ -298,6 +299,23 @@ def test_nobody_else_reads_anything_and_nothing_is_written_about_it(cast: Cast) 
         user = cast.actors()[actor]
         assert notes.read(user, of(cast.ada), actor=ledger.PORTAL, now=cast.now) == []
     assert lines_about(note) == []
+
+
+def strangers(cast: Cast) -> list[str]:
+    """Everybody with a sign-in who may not read what is only signed."""
+    return [actor for actor in ACTORS if actor not in ("ada.clinician", "nobody")]
+
+
+def test_a_policy_that_lets_everything_through_shows_nobody_a_word(cast: Cast, monkeypatch) -> None:
+    note = signed(cast.ada)
+    monkeypatch.setattr(policy, "readable_notes", lambda user: Note.objects.all())
+    for actor in strangers(cast):
+        user = cast.actors()[actor]
+        with pytest.raises(Http404):
+            notes.read(user, of(cast.ada), actor=as_(user), now=cast.now)
+        alert = Alert.objects.get(actor=user.pk)
+        assert (alert.kind, alert.object_id, alert.patient) == ("foreign_row", note.pk, cast.ada.patient.pk)
+    assert notes.read(cast.ada.clinician.user, of(cast.ada), actor=ledger.PORTAL, now=cast.now) == [note]
 
 
 # Staff.

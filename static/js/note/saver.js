@@ -102,6 +102,8 @@ export function createSaver({ seen, text, send, keeper, timers, onState }) {
     /** The person has seen both and decides. @param {"keep" | "take"} which @returns {string} the words that stand now */
     resolve(which) {
       if (!conflict) return current;
+      // What was signed is not said again in its addendum.
+      if (conflict.signed && current.startsWith(saved)) current = current.slice(saved.length).trimStart();
       seen = { version: conflict.version, revision: conflict.revision };
       saved = conflict.text;
       if (which === "take") current = saved;

@@ -111,6 +111,18 @@ test("having seen both, one keeps one's own or takes what is saved", async () =>
   }
 });
 
+test("what was added to a note that was signed meanwhile becomes an addendum without the signed words", async () => {
+  const held = portal("Signed.", 1);
+  const { saver, states, pass } = open(held);
+  Object.assign(held, { version: 2, revision: 0, text: "", signed: true });
+  saver.edited("Signed. Too late");
+  await pass();
+  assert.equal(states.at(-1), "conflict");
+  assert.equal(saver.resolve("keep"), "Too late");
+  await saver.flush();
+  assert.deepEqual([held.version, held.text], [2, "Too late"]);
+});
+
 test("what was not saved before a reload is saved after it", async () => {
   const held = portal("old", 3);
   held.online = false;
