@@ -74,5 +74,5 @@ def state_text(consultation: Consultation) -> str:
     if newest is None:
         return _("Nothing is written yet.")
     if newest.signed_at is None:
-        return _("There is a draft that is not signed.")
+        return _("An addendum is not signed yet.") if newest.is_addendum else _("There is a draft that is not signed.")
     return _("It is signed and shared.") if newest.shared_at else _("It is signed and not shared with the patient.")

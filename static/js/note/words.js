@@ -10,7 +10,7 @@ export const shown = {
   saving: () => "Saving",
   saved: (at) => `Saved at ${clock(at)}`,
   offline: () => "Not saved: the portal cannot be reached. Your words are kept in this window and are saved as soon as it can.",
-  conflict: () => "Not saved: this note was changed in another window. Both versions are shown below.",
+  conflict: () => "Not saved: another window was faster. Below is what you can do.",
   refused: () => "Not saved: the note is too long. Shorten it.",
   gone: () => "Not saved: you are signed out, or this note is no longer yours to write. Your words are kept in this window. Sign in in another window, then load this page again.",
 };
@@ -18,7 +18,7 @@ export const shown = {
 /** Spoken, because something changed that the person did not do. @type {Record<string, string>} */
 export const spoken = {
   offline: "The note is not saved at the moment.",
-  conflict: "The note was changed in another window. Nothing was overwritten.",
+  conflict: "The note is not saved: another window was faster. Nothing was overwritten.",
   refused: "The note is too long to be saved.",
   gone: "The note cannot be saved: sign in again.",
   saved: "The note is saved again.",
