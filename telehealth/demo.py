@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import STAFF, User
 from audit import ledger
-from consultations import calls, consents, modes, presence
+from consultations import calls, consents, modes, notes, presence
 from consultations.booking import book
 from consultations.models import Consultation, Participant
 from consultations.schedule import Availability
@@ -71,6 +71,11 @@ REASONS = {
     "dr.osei@demo.test": "Asthma review",
     "dr.lind@demo.test": "Blood pressure follow-up",
     "dr.haddad@demo.test": "Skin check",
+}
+NOTES = {
+    "dr.osei@demo.test": "Assessment:\nYour asthma is well controlled.\n\nPlan:\nGo on with the same inhaler.",
+    "dr.lind@demo.test": "Assessment:\nYour blood pressure is lower than in spring.\n\nPlan:\nMeasure it weekly.",
+    "dr.haddad@demo.test": "Assessment:\nThe mole has not changed.\n\nPlan:\nLook at it again in a year.",
 }
 BY_EMAIL: dict[str, Person] = {person.email: person for person in [*PATIENTS, *CLINICIANS]}
 
@@ -162,6 +167,15 @@ def past_visit(patient: Patient, clinician: Clinician, *, starts_at: datetime) -
         patient, clinician, starts_at=starts_at, ends_at=starts_at + timedelta(minutes=15), reason=reason, now=starts_at
     )
     VisitInThePast(consultation, starts_at).play()
+    _share_a_note(consultation, now=starts_at + timedelta(minutes=15))
+
+
+def _share_a_note(consultation: Consultation, *, now: datetime) -> None:
+    user = consultation.clinician.user
+    draft = notes.save(consultation, NOTES[user.email], version=1, revision=0, now=now)
+    actor = ledger.Actor(user.pk)
+    note = notes.sign(consultation, version=1, revision=draft.revision, actor=actor, now=now)
+    notes.share(note, actor=actor, now=now)
 
 
 class VisitInThePast:

@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
@@ -245,6 +246,20 @@ def test_for_everybody_else_writing_and_sharing_is_not_there(who: str, cast: Cas
     assert beside(client, cast.ada.held).status_code == 404
     assert [(note.text, note.shared_at) for note in Note.objects.all()] == [(MINE, None)]
     assert Entry.objects.filter(action=Action.REFUSED, actor=cast.actors()[who].pk).count() == 4
+
+
+@pytest.mark.parametrize("who", ["staff", "administrator"])
+def test_no_page_of_the_staff_site_shows_a_word_of_a_note(who: str, cast: Cast) -> None:
+    at = cast.ada.held.ends_at
+    make_note(cast.ada, MINE, signed_at=at, shared_at=at)
+    client, shown = signed_in(cast.actors()[who]), 0
+    for model in admin.site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        pages = [client.get(reverse(f"{name}_changelist"))]
+        pages += [client.get(reverse(f"{name}_change", args=[pk])) for pk in model.objects.values_list("pk", flat=True)]
+        assert not [page for page in pages if MINE in page.content.decode()], name
+        shown += sum(page.status_code == 200 for page in pages)
+    assert shown > 20
 
 
 def test_a_draft_is_not_shared_through_its_address(cast: Cast, doctor: Client) -> None:
