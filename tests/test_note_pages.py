@@ -262,6 +262,12 @@ def test_no_page_of_the_staff_site_shows_a_word_of_a_note(who: str, cast: Cast) 
     assert shown > 20
 
 
+def test_a_patient_shares_nothing_not_even_what_they_may_read(cast: Cast, patient: Client) -> None:
+    at = cast.ada.held.ends_at
+    note = make_note(cast.ada, MINE, signed_at=at, shared_at=at)
+    assert patient.post(reverse("consultations:share_note", args=[note.pk])).status_code == 404
+
+
 def test_a_draft_is_not_shared_through_its_address(cast: Cast, doctor: Client) -> None:
     draft = make_note(cast.ada, MINE)
     assert doctor.post(reverse("consultations:share_note", args=[draft.pk])).status_code == 404

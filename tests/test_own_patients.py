@@ -1,6 +1,6 @@
 """A clinician's own patients in /clinic/: found by name, date of birth or NHS number; their page; nobody else's."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.test import Client
@@ -9,11 +9,12 @@ from django.urls import reverse
 from accounts.models import User
 from audit import ledger
 from audit.models import Action, Entry
+from consultations.services import book
 from patients import policy
 from patients.clinic import as_date, as_nhs_number
 from patients.models import CareRelationship, Clinician, Patient
 from patients.services import begin_care
-from tests.cast import ACTORS, Cast, make_note
+from tests.cast import ACTORS, Cast, make_ended_call, make_note, make_ready_recording
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 LIST = "clinic:patients_patient_changelist"
@@ -88,6 +89,19 @@ def test_a_patients_page_leads_to_consultations_notes_and_replays_and_stands_in_
     assert "Words of the note itself" not in page
     lines = Entry.objects.filter(patient=cast.ada.patient.pk, actor=cast.ada.clinician.user.pk)
     assert set(lines.values_list("action", "object_type")) == {(Action.OPENED, "patient"), (Action.LISTED, "recording")}
+
+
+def test_a_patients_page_holds_nothing_of_the_clinicians_other_patients(cast: Cast, doctor: Client) -> None:
+    hours, clinician = timedelta(hours=1), cast.ada.clinician
+    starts_at = cast.now - 5 * hours
+    visit = book(
+        cast.ben.patient, clinician, starts_at=starts_at, ends_at=starts_at + hours, reason="Ben's own", now=starts_at
+    )
+    recording, _ = make_ready_recording(make_ended_call(visit), b"of Ben")
+    page = doctor.get(page_of(cast.ada.patient)).content.decode()
+    assert "Ben" not in page and str(visit.pk) not in page and str(recording.pk) not in page
+    theirs = doctor.get(page_of(cast.ben.patient)).content.decode()
+    assert str(visit.pk) in theirs and str(recording.pk) in theirs and str(cast.ben.recording.pk) not in theirs
 
 
 def test_a_colleague_who_cares_sees_the_patient_and_nothing_of_the_clinicians_consultations(cast: Cast) -> None:
