@@ -1,0 +1,83 @@
+"""Of everything that decides who may see what, hardly a word can be changed without a test that fails."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.figures import record
+from tests.mutation.changes import mutants_of
+from tests.mutation.runs import outcome_of
+from tests.mutation.survivors import SURVIVORS
+
+# What kills most comes first: a mutant's run ends with the first test that fails.
+EDGES = "tests/test_policy_edges.py"
+TESTS = {
+    "recordings/policy.py": [EDGES, "tests/test_revocations.py", "tests/test_suspensions.py", "tests/test_policy.py"],
+    "recordings/guard.py": ["tests/test_guard.py", "tests/test_guard_socket.py"],
+    "consultations/policy.py": [EDGES, "tests/test_policy.py"],
+    "patients/policy.py": [EDGES],
+}
+TARGET = 0.95
+
+
+@pytest.mark.long
+@pytest.mark.isolation
+@pytest.mark.parametrize("path", TESTS)
+def test_hardly_a_word_can_be_changed_without_a_test_that_fails(path: str, tmp_path: Path) -> None:
+    outcome = outcome_of(path, TESTS[path], tmp_path)
+    known = SURVIVORS[path]
+    found = {(mutant.function, mutant.becomes): "no test fails" for mutant in outcome.survivors}
+    record(f"mutants of {path} killed", f"{outcome.killed} of {len(outcome.mutants)}", "95 %")
+    assert found.keys() - known.keys() == set(), "these survive: write a test, or list them with a reason"
+    assert known.keys() - found.keys() == set(), "these are killed by now, or are no more: take them off the list"
+    assert outcome.killed >= TARGET * len(outcome.mutants)
+
+
+SOURCE = '''
+NAME = "word"
+
+def rule(user, rows):
+    """Say who."""
+    if user is None:
+        raise Nobody
+    log.info("asked")
+    return rows.filter(Q(owner=user) | Q(kind="own"), alive=True)
+'''
+CHANGED = {
+    ("module", "NAME = 'word_x'"),
+    ("rule", "no if user is None:"),
+    ("rule", "if user is not None:"),
+    ("rule", "no raise Nobody"),
+    ("rule", "return"),
+    ("rule", "return rows.filter(alive=True)"),
+    ("rule", "return rows.filter(Q(owner=user) | Q(kind='own'))"),
+    ("rule", "return rows.filter(Q(owner=user) & Q(kind='own'), alive=True)"),
+    ("rule", "return rows.filter(Q(owner=user), alive=True)"),
+    ("rule", "return rows.filter(Q(kind='own'), alive=True)"),
+    ("rule", "return rows.filter(Q() | Q(kind='own'), alive=True)"),
+    ("rule", "return rows.filter(Q(owner=user) | Q(), alive=True)"),
+    ("rule", "return rows.filter(Q(owner=user) | Q(kind='own_x'), alive=True)"),
+    ("rule", "return rows.filter(Q(owner=user) | Q(kind='own'), alive=False)"),
+}
+
+
+def test_conditions_arguments_statements_and_words_are_changed_one_at_a_time() -> None:
+    mutants = mutants_of(SOURCE)
+    assert {(mutant.function, mutant.becomes) for mutant in mutants} == CHANGED
+    assert len({mutant.source for mutant in mutants}) == len(CHANGED)
+
+
+def test_every_condition_of_a_query_is_met_by_everything_once() -> None:
+    mutants = mutants_of('SQL = """\nSELECT id FROM a\nWHERE a.owner = %s AND (\n  a.x = \'y\' OR a.z = b.z)\n"""')
+    assert {mutant.becomes for mutant in mutants} == {
+        "WHERE a.owner = %s OR (",
+        "a.x = 'y' AND a.z = b.z)",
+        "WHERE %s IS NOT NULL AND (",
+        "a.x IS NOT NULL OR a.z = b.z)",
+        "a.x = 'y' OR a.z IS NOT NULL)",
+    }
+
+
+def test_a_survivor_is_listed_with_a_reason() -> None:
+    assert SURVIVORS.keys() == TESTS.keys()
+    assert all(len(why) > 20 for known in SURVIVORS.values() for why in known.values())

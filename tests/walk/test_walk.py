@@ -1,0 +1,87 @@
+"""Whatever happens in whatever order, everybody is shown their own recordings and no other."""
+
+import gc
+import hashlib
+import os
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+
+import pytest
+from django.utils import timezone
+from hypothesis import HealthCheck, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from recordings.media.job import AUDIO_TYPE, Job, JoinResult
+from recordings.media.timeline import Part
+from tests.figures import record
+from tests.walk.base import make_world
+from tests.walk.machine import Machine, objects_stored
+from tests.walk.model import make_people
+
+pytestmark = [pytest.mark.django_db, pytest.mark.isolation]
+# Walks, and steps of each.
+SHORT, LONG = (12, 40), (250, 200)
+# What walks that mean anything come to.
+REACHED = {
+    "becomes plays", "becomes paused", "becomes nothing", "ready", "quarantined", "emptied", "release proposed",
+    "release not proposed", "release confirmed", "release not confirmed", "discard proposed", "discard not proposed",
+    "discard confirmed", "discard not confirmed",
+}  # fmt: skip
+
+
+def joined(job: Job, **_: object) -> JoinResult:
+    """Join as the media process does, without looking inside: one piece after the other."""
+    pieces = [os.pread(segment.fd, 1 << 20, 0) for segment in job.segments]
+    content = b"".join(pieces)
+    os.write(job.output_fd, content)
+    numbers = enumerate(segment.number for segment in job.segments)
+    timeline = tuple(Part("audio", 1000 * at, 1000 * (at + 1), number) for at, number in numbers)
+    digest = hashlib.sha256(content).hexdigest()
+    return JoinResult(timeline, 1000 * len(timeline), (), len(content), digest, AUDIO_TYPE)
+
+
+@pytest.fixture(autouse=True)
+def media_are_joined_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("recordings.pipeline.process"), "run_job", joined)
+
+
+@pytest.fixture(autouse=True)
+def swept_between_walks_only() -> Iterator[None]:
+    """The collector would go through the whole test run again and again, a third of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    yield
+    gc.enable()
+    gc.unfreeze()
+
+
+def walk(walks: int, steps: int) -> Machine:
+    """Walk so often so far, and record how many steps were taken. WALK_SEED repeats a run: its steps are the same."""
+    number = int(os.environ.get("WALK_SEED") or secrets.randbelow(2**32))
+    print(f"\nWALK_SEED={number}")
+    world = make_world(make_people(), timezone.now())
+    facts = {"world": world, "world_objects": objects_stored(), "reached": Counter()}
+    machine = type("Machine", (Machine,), facts)
+    options = settings(
+        max_examples=walks, stateful_step_count=steps, deadline=None, database=None, print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    run_state_machine_as_test(seed(number)(machine), settings=options)
+    print(f"{machine.asked} decisions and files asked for one by one; {dict(machine.reached)}")
+    what = f"steps of random walks, after each of which portal and model agree (seed {number})"
+    record(what, machine.steps, f"{LONG[0] * LONG[1]}")
+    return machine
+
+
+def test_short_walks_show_nobody_anything_of_somebody_else() -> None:
+    assert walk(*SHORT).steps >= SHORT[0] * SHORT[1]
+
+
+@pytest.mark.long
+def test_long_walks_show_nobody_anything_of_somebody_else() -> None:
+    machine = walk(*LONG)
+    assert machine.steps >= LONG[0] * LONG[1]
+    assert machine.reached.keys() >= REACHED
