@@ -26,10 +26,10 @@ TARGET = 0.95
 def test_hardly_a_word_can_be_changed_without_a_test_that_fails(path: str, tmp_path: Path) -> None:
     outcome = outcome_of(path, TESTS[path], tmp_path)
     known = SURVIVORS[path]
-    found = {(mutant.function, mutant.becomes): "no test fails" for mutant in outcome.survivors}
+    found = {(mutant.function, mutant.becomes) for mutant in outcome.survivors}
     record(f"mutants of {path} killed", f"{outcome.killed} of {len(outcome.mutants)}", "95 %")
-    assert found.keys() - known.keys() == set(), "these survive: write a test, or list them with a reason"
-    assert known.keys() - found.keys() == set(), "these are killed by now, or are no more: take them off the list"
+    assert found - known.keys() == set(), "these survive: write a test, or list them with a reason"
+    assert known.keys() - found == set(), "these are killed by now, or are no more: take them off the list"
     assert outcome.killed >= TARGET * len(outcome.mutants)
 
 
@@ -41,7 +41,7 @@ def rule(user, rows):
     if user is None:
         raise Nobody
     log.info("asked")
-    return rows.filter(Q(owner=user) | Q(kind="own"), alive=True)
+    return rows.filter(Q(owner=user) | Q(kind="own"), alive=True).values("pk")
 '''
 CHANGED = {
     ("module", "NAME = 'word_x'"),
@@ -49,15 +49,15 @@ CHANGED = {
     ("rule", "if user is not None:"),
     ("rule", "no raise Nobody"),
     ("rule", "return"),
-    ("rule", "return rows.filter(alive=True)"),
-    ("rule", "return rows.filter(Q(owner=user) | Q(kind='own'))"),
-    ("rule", "return rows.filter(Q(owner=user) & Q(kind='own'), alive=True)"),
-    ("rule", "return rows.filter(Q(owner=user), alive=True)"),
-    ("rule", "return rows.filter(Q(kind='own'), alive=True)"),
-    ("rule", "return rows.filter(Q() | Q(kind='own'), alive=True)"),
-    ("rule", "return rows.filter(Q(owner=user) | Q(), alive=True)"),
-    ("rule", "return rows.filter(Q(owner=user) | Q(kind='own_x'), alive=True)"),
-    ("rule", "return rows.filter(Q(owner=user) | Q(kind='own'), alive=False)"),
+    ("rule", "return rows.filter(alive=True).values('pk')"),
+    ("rule", "return rows.filter(Q(owner=user) | Q(kind='own')).values('pk')"),
+    ("rule", "return rows.filter(Q(owner=user) & Q(kind='own'), alive=True).values('pk')"),
+    ("rule", "return rows.filter(Q(owner=user), alive=True).values('pk')"),
+    ("rule", "return rows.filter(Q(kind='own'), alive=True).values('pk')"),
+    ("rule", "return rows.filter(Q() | Q(kind='own'), alive=True).values('pk')"),
+    ("rule", "return rows.filter(Q(owner=user) | Q(), alive=True).values('pk')"),
+    ("rule", "return rows.filter(Q(owner=user) | Q(kind='own_x'), alive=True).values('pk')"),
+    ("rule", "return rows.filter(Q(owner=user) | Q(kind='own'), alive=False).values('pk')"),
 }
 
 

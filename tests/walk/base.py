@@ -1,9 +1,8 @@
 """What every step of a walk needs: the consultations so far, the model, and what a refusal looks like."""
 
 import copy
-import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,7 +20,7 @@ from recordings.capture import CaptureRefused, OpenSegment
 from recordings.media import ebml
 from recordings.models import Recording
 from tests.visits import Visit, root
-from tests.walk.model import Model, Owners, People
+from tests.walk.model import Id, Model, Owners, People
 
 T = TypeVar("T")
 WHICH = st.integers(0, 11)
@@ -41,7 +40,7 @@ class Story:
     """A consultation as it goes on, with its open parts: what was opened, and the pieces that were sent."""
 
     visit: Visit
-    recording: uuid.UUID
+    recording: Id
     parts: list[tuple[OpenSegment, list[bytes]]] = field(default_factory=list)
     has_changed: bool = False
     is_over: bool = False
@@ -95,9 +94,16 @@ class Walk(RuleBasedStateMachine):
 
     def story(self, number: int) -> Story:
         """Return the story that this step is about."""
-        self.touched = story = pick(self.stories, number)
+        return self.story_of(pick(self.stories, number).recording)
+
+    def story_of(self, recording: Id) -> Story:
+        self.touched = story = next(story for story in self.stories if story.recording == recording)
         story.visit.after(3)
         return story
+
+    def in_order(self, recordings: Collection[Id]) -> list[Id]:
+        """Return these in the order of their stories: ids are others in each run, and a seed must mean the same."""
+        return [story.recording for story in self.stories if story.recording in recordings]
 
     def processed(self, story: Story) -> None:
         """Let a worker come by. What becomes of a recording is the pipeline's to say; for whom, the model's."""

@@ -83,7 +83,7 @@ class Machine(Calls, Rights, HeldBack):
             assert keys.granted() == self.model.granted_to(pk)
             assert keys.based() == self.model.based_for(pk)
         before, self.answers = self.answers, self.all_answers()
-        changed = {pair for pair, answer in self.answers.items() if before.get(pair, Answer.NOTHING) != answer}
+        changed = [pair for pair, answer in self.answers.items() if before.get(pair, Answer.NOTHING) != answer]
         for actor, recording in changed:
             self.reached[f"becomes {self.answers[actor, recording].value}"] += 1
             self.demand_decision(actor, recording)

@@ -48,10 +48,11 @@ class Rights(Walk):
     @precondition(lambda self: self.model.revoked)
     @rule(one=WHICH)
     def a_right_is_restored(self, one: int) -> None:
-        recording, user = pick(sorted(self.model.revoked), one)
-        self.touched = next(story for story in self.stories if story.recording == recording)
+        rights = [(story.recording, user.pk) for story in self.stories for user in self.people.users]
+        recording, user = pick([right for right in rights if right in self.model.revoked], one)
+        story = self.story_of(recording)
         revocation = PlaybackRevocation.objects.get(recording=recording, user=user, ended_at=None)
-        revocations.restore_playback(revocation, actor=self.by, now=revocation.revoked_at + timedelta(minutes=1))
+        revocations.restore_playback(revocation, actor=self.by, now=story.visit.now)
         self.model.restore(recording, user)
 
     @rule(one=WHICH, scope=st.sampled_from(Scope))
@@ -81,7 +82,8 @@ class Rights(Walk):
     @precondition(lambda self: self.model.closed_accounts)
     @rule(one=WHICH)
     def an_account_is_opened_again(self, one: int) -> None:
-        self.set_account(User.objects.get(pk=pick(sorted(self.model.closed_accounts), one)), True)
+        closed = [user for user in self.people.users if user.pk in self.model.closed_accounts]
+        self.set_account(pick(closed, one), True)
 
     def set_account(self, user: User, is_active: bool) -> None:
         User.objects.filter(pk=user.pk).update(is_active=is_active)

@@ -1,18 +1,20 @@
 """Steps of those who decide about what is held back: two people release or discard it, a third job empties it."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.utils import timezone
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from accounts.models import User
 from audit.ledger import Actor
 from recordings import erasure, quarantine
 from recordings.misfits import misfit
 from recordings.models import QuarantineDecision, Recording
 from recordings.quarantine import LAPSES_AFTER, CannotDecide, What
-from tests.walk.base import WHICH, Story, Walk, pick
-from tests.walk.model import Proposal
+from tests.walk.base import WHICH, Walk, pick
+from tests.walk.model import Id, Proposal
 
 
 class HeldBack(Walk):
@@ -20,16 +22,14 @@ class HeldBack(Walk):
         super().__init__()
         self.deciders = {person.pk for person in self.people.administrators}
 
-    def held_back_story(self, number: int) -> Story:
-        of_interest = [story for story in self.stories if story.recording in self.model.held_back]
-        self.touched = story = pick(of_interest, number)
-        story.visit.after(3)
-        return story
+    def somebody(self, number: int) -> User:
+        """Return anybody, those who may decide more often."""
+        return pick([*self.people.administrators, *self.people.users], number)
 
     @precondition(lambda self: self.model.held_back)
     @rule(one=WHICH, two=WHICH, what=st.sampled_from(What))
     def somebody_proposes(self, one: int, two: int, what: What) -> None:
-        story, by = self.held_back_story(one), pick([*self.people.administrators, *self.people.users], two)
+        story, by = self.story_of(pick(self.in_order(self.model.held_back), one)), self.somebody(two)
         recording = story.visit.recording
         may = (
             self.model.may_decide(by.pk, recording.pk, self.deciders)
@@ -51,9 +51,8 @@ class HeldBack(Walk):
     @rule(one=WHICH, two=WHICH, too_late=st.sampled_from([False, False, True]))
     def somebody_confirms(self, one: int, two: int, too_late: bool) -> None:
         """Too late is a week after it was proposed."""
-        recording = pick(sorted(self.model.proposals), one)
-        self.touched = story = next(story for story in self.stories if story.recording == recording)
-        by, proposal = pick([*self.people.administrators, *self.people.users], two), self.model.proposals[recording]
+        recording = pick(self.in_order(self.model.proposals), one)
+        story, proposal, by = self.story_of(recording), self.model.proposals[recording], self.somebody(two)
         may = (
             self.model.may_decide(by.pk, recording, self.deciders)
             and self.model.standing(recording) is not None
@@ -61,14 +60,14 @@ class HeldBack(Walk):
             and not (proposal.what == What.DISCARD and recording in self.model.on_hold)
             and not too_late
         )
-        now = story.visit.after(3) + (LAPSES_AFTER if too_late else LAPSES_AFTER * 0)
+        now = story.visit.now + (LAPSES_AFTER if too_late else timedelta())
         assert decided(lambda: quarantine.confirm(proposal.id, by=by, actor=Actor(by.pk), now=now)) == may
         self.reached[f"{proposal.what} confirmed" if may else f"{proposal.what} not confirmed"] += 1
         if may:
             del self.model.proposals[recording]
             self.has_been_decided(recording, proposal.what)
 
-    def has_been_decided(self, recording: object, what: What) -> None:
+    def has_been_decided(self, recording: Id, what: What) -> None:
         if what == What.RELEASE:
             self.model.releasing.add(recording)
         else:
@@ -78,11 +77,10 @@ class HeldBack(Walk):
     @precondition(lambda self: self.model.proposals)
     @rule(one=WHICH, two=WHICH)
     def somebody_withdraws_a_proposal(self, one: int, two: int) -> None:
-        recording = pick(sorted(self.model.proposals), one)
-        self.touched = story = next(story for story in self.stories if story.recording == recording)
-        by, proposal = pick([*self.people.administrators, *self.people.users], two), self.model.proposals[recording]
+        recording = pick(self.in_order(self.model.proposals), one)
+        story, proposal, by = self.story_of(recording), self.model.proposals[recording], self.somebody(two)
         may = self.model.may_decide(by.pk, recording, self.deciders) and self.model.standing(recording) is not None
-        now = story.visit.after(3)
+        now = story.visit.now
         assert decided(lambda: quarantine.withdraw(proposal.id, by=by, actor=Actor(by.pk), now=now)) == may
         if may:
             del self.model.proposals[recording]
@@ -104,9 +102,7 @@ class HeldBack(Walk):
     @precondition(lambda self: self.model.releasing)
     @rule(one=WHICH)
     def what_was_released_is_processed(self, one: int) -> None:
-        released = pick(sorted(self.model.releasing), one)
-        self.touched = story = next(story for story in self.stories if story.recording == released)
-        self.processed(story)
+        self.processed(self.story_of(pick(self.in_order(self.model.releasing), one)))
 
 
 def decided(act: Callable[[], object]) -> bool:
