@@ -80,7 +80,7 @@ def test_care_gives_both_keys_to_the_patient_and_takes_them_from_the_clinician_w
     patient, clinician = cast.ada.patient, cast.ben.clinician
     care = begin_care(patient, clinician, why="covers", now=cast.now)
     assert patient.pk in granted(patients, clinician.user) & stored(patients.visible_to(clinician.user))
-    end_care(care, now=cast.now)
+    end_care(care, now=cast.now + A_WEEK)
     assert patient.pk not in granted(patients, clinician.user) | stored(patients.visible_to(clinician.user))
 
 

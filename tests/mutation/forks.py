@@ -27,14 +27,19 @@ def survivors_of(module: ModuleType, collected: list[pytest.Item]) -> list[int]:
     """Return the numbers of the mutants that no test fails with. Errors: UsageError when tests fail by themselves."""
     source, items = Path(str(module.__file__)).read_text(), one_of_each_first(collected)
     _make_database(*items[:2])
-    changed = [mutant.source for mutant in mutants_of(source)]
-    # Unchanged once more at the end: nothing that a run left behind has killed a mutant.
-    outcomes = [_outcome_of(number, module, one, items) for number, one in enumerate([source, *changed, source])]
-    first, *of_mutants, last = outcomes
-    broken = [number for number, outcome in enumerate(of_mutants) if outcome not in (PASSED, FAILED)]
-    if broken or (first, last) != (PASSED, PASSED):
-        raise pytest.UsageError(f"The tests do not run: without a change, or with the mutants {broken}.")
-    return [number for number, outcome in enumerate(of_mutants) if outcome == PASSED]
+    _demand_passed(_outcome_of("unchanged", module, source, items))
+    mutants = mutants_of(source)
+    outcomes = [_outcome_of(str(number), module, mutant.source, items) for number, mutant in enumerate(mutants)]
+    # Once more: nothing that a run left behind has killed a mutant.
+    _demand_passed(_outcome_of("unchanged", module, source, items))
+    if broken := [number for number, outcome in enumerate(outcomes) if outcome not in (PASSED, FAILED)]:
+        raise pytest.UsageError(f"The tests do not run with the mutants {broken}.")
+    return [number for number, outcome in enumerate(outcomes) if outcome == PASSED]
+
+
+def _demand_passed(outcome: int) -> None:
+    if outcome != PASSED:
+        raise pytest.UsageError("The tests fail without any change.")
 
 
 def one_of_each_first(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -61,16 +66,16 @@ def _make_database(item: pytest.Item, following: pytest.Item) -> None:
     conftest.make_cast = kept_cast
 
 
-def _outcome_of(number: int, module: ModuleType, source: str, items: list[pytest.Item]) -> int:
+def _outcome_of(name: str, module: ModuleType, source: str, items: list[pytest.Item]) -> int:
     """Run the tests in a process and on a database of its own, until one fails."""
-    own = settings.DATA_DIR / f"mutant{number}.sqlite3"
+    own = settings.DATA_DIR / f"mutant-{name}.sqlite3"
     if pid := os.fork():
         _, status = os.waitpid(pid, 0)
         own.unlink(missing_ok=True)
         shutil.rmtree(STORAGE)
         shutil.copytree(STORAGE_KEPT, STORAGE)
         outcome = os.waitstatus_to_exitcode(status)
-        print(f"[{number - 1}: {'survived' if outcome == PASSED else 'killed'}]", file=sys.__stderr__, flush=True)
+        print(f"[{name}: {'survived' if outcome == PASSED else 'killed'}]", file=sys.__stderr__, flush=True)
         return outcome
     outcome = BROKEN
     try:

@@ -72,7 +72,7 @@ def walk(walks: int, steps: int) -> Machine:
     run_state_machine_as_test(seed(number)(machine), settings=options)
     print(f"{machine.asked} decisions and files asked for one by one; {dict(machine.reached)}")
     what = f"steps of random walks, after each of which portal and model agree (seed {number})"
-    record(what, machine.steps, f"{LONG[0] * LONG[1]}")
+    record(what, machine.steps, f"{LONG[0] * LONG[1]} in full size")
     return machine
 
 
