@@ -16,7 +16,7 @@ from consultations import policy as consultations
 from consultations.models import Participant
 from consultations.services import book
 from patients import policy as patients
-from patients.models import CareRelationship
+from patients.models import CareRelationship, Clinician
 from patients.services import begin_care, end_care
 from recordings import policy as recordings
 from recordings import revocations
@@ -53,6 +53,25 @@ def own(policy: ModuleType, actor: str, cast: Cast) -> set:
 def test_each_key_alone_opens_what_is_their_own(actor: str, policy: ModuleType, cast: Cast) -> None:
     user = cast.actors()[actor]
     assert granted(policy, user) == stored(policy.basis_for(user)) == own(policy, actor, cast)
+
+
+@EACH
+@pytest.mark.parametrize("actor", ["ada.patient", "ada.clinician", "ada.colleague"])
+def test_a_closed_account_keeps_its_grants_and_has_no_basis(actor: str, policy: ModuleType, cast: Cast) -> None:
+    user = cast.actors()[actor]
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    assert granted(policy, user) == own(policy, actor, cast)
+    assert not policy.basis_for(user).exists()
+
+
+@EACH
+@pytest.mark.parametrize("actor", ["clinician", "colleague"])
+def test_who_no_longer_works_here_keeps_their_grants_and_has_no_basis(actor: str, policy: ModuleType, cast) -> None:
+    clinician = getattr(cast.ada, actor)
+    Clinician.objects.filter(pk=clinician.pk).update(is_active=False)
+    assert granted(policy, clinician.user) == own(policy, f"ada.{actor}", cast)
+    assert not policy.basis_for(clinician.user).exists()
+    assert stored(policy.basis_for(cast.ada.patient.user)) == own(policy, "ada.patient", cast)
 
 
 @OF_IT
@@ -96,6 +115,18 @@ def test_a_booking_grants_both_rights_to_those_whose_places_they_are_as_the_data
         consultations.grant_place(place)
         assert consultations.place_in(user, new.pk) == place
     assert not consultations.granted_to(cast.ada.colleague.user, consultations.VIEW).exists()
+
+
+@OF_IT
+def test_neither_key_alone_shows_a_patient_or_a_consultation(actor: str, cast: Cast) -> None:
+    user = cast.actors()[actor]
+    patients.grant_view(cast.ben.patient, user)
+    assign_perm(f"consultations.{consultations.VIEW}", user, cast.ben.held)
+    patients.revoke_view(cast.ada.patient, user)
+    for consultation in (cast.ada.planned, cast.ada.held):
+        consultations.revoke_place(Participant.objects.get(consultation=consultation, user=user))
+    assert not patients.visible_to(user).exists()
+    assert not consultations.visible_to(user).exists()
 
 
 def test_care_that_has_ended_shows_nobody_even_while_the_grant_stands(cast: Cast) -> None:

@@ -99,6 +99,7 @@ class Machine(Calls, Rights, HeldBack):
         found = decision.recording.pk if decision.recording else None
         assert found == (recording if answer == Answer.PLAYS else None), (decision.reason, answer)
         assert decision.is_paused == (answer == Answer.PAUSED), (decision.reason, answer)
+        assert decision.is_suspicious == self.model.is_suspicious(actor, recording), decision.reason
 
     def demand_bytes(self, actor: Id | None, recording: Id) -> None:
         type(self).asked += 1

@@ -109,6 +109,16 @@ class Model:
         covers = {("everything", None), ("recording", recording), ("patient", patient), ("clinician", clinician)}
         return Answer.PAUSED if covers & self.pauses else Answer.PLAYS
 
+    def is_suspicious(self, actor: Id | None, recording: Id) -> bool:
+        """Say whether the keys to something playable disagree without a reason that is written down."""
+        is_granted, is_based = (recording, actor) in self.granted, self.is_based(actor, recording)
+        if recording not in self.playable or not (is_granted or is_based):
+            return False
+        if (recording, actor) in self.revoked:
+            return is_granted
+        has_lapsed = is_granted and actor in self.owners[recording][:2]
+        return is_granted != is_based and not has_lapsed
+
     def publish(self, recording: Id) -> None:
         """A first replay is granted to both people of it, but for what was revoked; a later one to nobody."""
         if recording not in self.published:
