@@ -13,7 +13,7 @@ from tests.mutation.survivors import SURVIVORS
 EDGES = "tests/test_policy_edges.py"
 TESTS = {
     "recordings/policy.py": [EDGES, "tests/test_revocations.py", "tests/test_suspensions.py", "tests/test_policy.py"],
-    "recordings/guard.py": ["tests/test_guard.py", "tests/test_guard_socket.py"],
+    "recordings/guard.py": ["tests/test_guard_edges.py", "tests/test_guard.py"],
     "consultations/policy.py": [EDGES, "tests/test_policy.py"],
     "patients/policy.py": [EDGES],
 }
