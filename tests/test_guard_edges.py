@@ -14,7 +14,7 @@ from recordings import guard
 from recordings.guard import Leak, NotAFact, Shown
 from recordings.models import PlaybackSuspension, Recording
 from recordings.suspensions import Scope
-from tests.cast import ACTORS, OWNERS, Cast
+from tests.cast import ACTORS, OWNERS, Cast, make_ended_call, make_ready_recording
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 FACTS = {
@@ -111,6 +111,11 @@ def test_a_call_hears_of_its_own_recording_or_of_none(cast: Cast) -> None:
     assert not Alert.objects.exists()
     alert = demand_leak(lambda: guard.check_call(cast.ada.call, cast.ben.recording, now=cast.now))
     assert (alert.object_id, alert.patient) == (cast.ben.recording.pk, cast.ben.patient.pk)
+
+
+def test_a_call_hears_nothing_of_another_call_of_the_same_patient(cast: Cast) -> None:
+    other, _ = make_ready_recording(make_ended_call(cast.ada.planned), b"another call")
+    demand_leak(lambda: guard.check_call(cast.ada.call, other, now=cast.now))
 
 
 def test_a_recording_that_lies_about_its_patient_is_told_to_no_call(cast: Cast) -> None:
