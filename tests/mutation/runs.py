@@ -34,7 +34,7 @@ def outcome_of(path: str, tests: Sequence[str], folder: Path) -> Outcome:
     survivors = folder / "survivors.json"
     names = {"MUTANTS_OF": path.removesuffix(".py").replace("/", "."), "SURVIVORS": str(survivors)}
     environment = {name: value for name, value in os.environ.items() if name not in OUTER}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=line", "-p", "no:cacheprovider"]
     run = subprocess.run(
         [*command, "-p", "tests.mutation.plugin", *tests],
         cwd=ROOT,
