@@ -55,6 +55,14 @@ def test_each_key_alone_opens_what_is_their_own(actor: str, policy: ModuleType, 
     assert granted(policy, user) == stored(policy.basis_for(user)) == own(policy, actor, cast)
 
 
+@EVERYBODY
+def test_the_lists_are_what_both_keys_open(actor: str, cast: Cast) -> None:
+    user = cast.actors()[actor]
+    assert stored(patients.visible_to(user)) == own(patients, actor, cast)
+    assert stored(consultations.visible_to(user)) == own(consultations, actor, cast)
+    assert stored(recordings.playable_by(user)) == own(recordings, actor, cast)
+
+
 @EACH
 @pytest.mark.parametrize("actor", ["ada.patient", "ada.clinician", "ada.colleague"])
 def test_a_closed_account_keeps_its_grants_and_has_no_basis(actor: str, policy: ModuleType, cast: Cast) -> None:
@@ -87,12 +95,15 @@ def test_another_permission_on_the_same_row_is_not_this_one(actor: str, cast: Ca
 
 
 @OF_IT
-def test_another_permission_does_not_stand_in_for_a_missing_one(actor: str, cast: Cast) -> None:
+def test_no_other_permission_stands_in_for_the_missing_one(actor: str, cast: Cast) -> None:
     user = cast.actors()[actor]
     recordings.withdraw_playback(cast.ada.recording, user)
     assign_perm("recordings.view_recording", user, cast.ada.recording)
+    assign_perm(f"recordings.{recordings.PLAY}", user, cast.ben.recording)
     assert not recordings.playable_by(user).exists()
-    assert recordings.decide(user, cast.ada.recording.pk).reason == "basis_without_grant"
+    for recording, reason in ((cast.ada.recording, "basis_without_grant"), (cast.ben.recording, "grant_without_basis")):
+        decision = recordings.decide(user, recording.pk)
+        assert (decision.recording, decision.reason, decision.is_suspicious) == (None, reason, True)
 
 
 def test_care_gives_both_keys_to_the_patient_and_takes_them_from_the_clinician_when_it_ends(cast: Cast) -> None:
@@ -158,6 +169,15 @@ def test_to_join_takes_both_keys_of_that_very_consultation(actor: str, cast: Cas
     assert consultations.place_in(user, cast.ada.planned.pk) is None
 
 
+def test_a_place_and_a_grant_without_a_basis_let_nobody_join(cast: Cast) -> None:
+    """Although there is a basis for another consultation."""
+    user, foreign = cast.ada.clinician.user, cast.ben.planned
+    Participant.objects.create(consultation=foreign, patient=cast.ben.patient, user=user, role="guest")
+    assign_perm(f"consultations.{consultations.JOIN}", user, foreign)
+    assert consultations.place_in(user, foreign.pk) is None
+    assert consultations.place_in(user, cast.ada.planned.pk) is not None
+
+
 def test_a_place_lost_in_the_table_is_none_whatever_the_keys_say(cast: Cast) -> None:
     """Nobody stands in for it: not the other's place in this consultation, not one's own in another."""
     user = cast.ada.patient.user
@@ -212,6 +232,7 @@ def test_a_decision_says_why_and_cannot_be_changed(cast: Cast) -> None:
     with pytest.raises(AttributeError):
         decision.recording = None  # type: ignore[misc]
     assert recordings.decide(cast.nobody, cast.ada.recording.pk).reason == "stranger"
+    assert recordings.decide(cast.ada.patient.user, cast.ada.patient.pk).reason == "unknown"
 
 
 def test_neither_another_persons_state_nor_another_recordings_counts(cast: Cast) -> None:

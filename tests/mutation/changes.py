@@ -38,16 +38,16 @@ class Mutant:
 
 
 def mutants_of(source: str) -> list[Mutant]:
-    """Return every mutant that differs from the source, each once."""
+    """Return every mutant that differs from the source, each once and under a name of its own."""
     tree = ast.parse(source)
     plain = ast.unparse(tree)
-    found: dict[tuple[str, str], Mutant] = {}
+    found: dict[str, Mutant] = {}
     for function, statement, node in _sites(tree):
         for other in _changes_of(node):
             changed = _with(tree, node, other)
             name = f"no {_headline(node)}" if isinstance(other, ast.Pass) else _changed_headline(statement, node, other)
             if changed != plain:
-                found.setdefault((function, name), Mutant(function, name, changed))
+                found.setdefault(changed, Mutant(function, name, changed))
     return list(found.values())
 
 
@@ -121,8 +121,8 @@ def _changes_of(node: ast.AST) -> Iterator[ast.AST]:
         case ast.Dict(keys=keys, values=values):
             for index in range(len(keys)):
                 yield _copy(node, keys=_without(keys, index), values=_without(values, index))
-        case ast.Return(value=ast.expr()):
-            yield ast.Return()
+        case ast.Return(value=ast.expr()) if ast.unparse(node) != "return None":
+            yield ast.Pass()
         case ast.Constant():
             yield from map(ast.Constant, _other_values(node.value))
         case ast.FunctionDef() | ast.ClassDef():
@@ -207,6 +207,8 @@ def _changed_headline(statement: ast.stmt, node: ast.AST, other: ast.AST) -> str
     if isinstance(node, ast.Constant) and "\n" in str(node.value):
         lines = str(node.value).splitlines()
         return next(line.strip() for line in str(other.value).splitlines() if line not in lines)
+    if isinstance(other, ast.ExceptHandler) and other.type:
+        return f"except {ast.unparse(other.type)}:"
     return _headline(ast.parse(_with(statement, node, other)).body[0])
 
 

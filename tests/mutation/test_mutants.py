@@ -6,7 +6,7 @@ import pytest
 
 from tests.figures import record
 from tests.mutation.changes import mutants_of
-from tests.mutation.runs import outcome_of
+from tests.mutation.runs import ROOT, outcome_of
 from tests.mutation.survivors import SURVIVORS
 
 # What kills most comes first: a mutant's run ends with the first test that fails.
@@ -48,7 +48,7 @@ CHANGED = {
     ("rule", "no if user is None:"),
     ("rule", "if user is not None:"),
     ("rule", "no raise Nobody"),
-    ("rule", "return"),
+    ("rule", "no return rows.filter(Q(owner=user) | Q(kind='own'), alive=True).values('pk')"),
     ("rule", "return rows.filter(alive=True).values('pk')"),
     ("rule", "return rows.filter(Q(owner=user) | Q(kind='own')).values('pk')"),
     ("rule", "return rows.filter(Q(owner=user) & Q(kind='own'), alive=True).values('pk')"),
@@ -65,6 +65,12 @@ def test_conditions_arguments_statements_and_words_are_changed_one_at_a_time() -
     mutants = mutants_of(SOURCE)
     assert {(mutant.function, mutant.becomes) for mutant in mutants} == CHANGED
     assert len({mutant.source for mutant in mutants}) == len(CHANGED)
+
+
+@pytest.mark.parametrize("path", TESTS)
+def test_every_mutant_has_a_name_of_its_own(path: str) -> None:
+    mutants = mutants_of((ROOT / path).read_text())
+    assert len({(mutant.function, mutant.becomes) for mutant in mutants}) == len(mutants)
 
 
 def test_every_condition_of_a_query_is_met_by_everything_once() -> None:
