@@ -110,7 +110,9 @@ def test_what_staff_did_with_it_is_there_too(cast: Cast) -> None:
 
 def test_every_action_of_the_ledger_about_a_recording_has_words() -> None:
     elsewhere = {*history.ELSEWHERE, Action.OPENED, Action.UNSHARED}
-    never_about_one = {Action.CONSENTED, Action.WITHDREW, Action.CAPTURED, Action.MISUSED, Action.INVITED}
+    never_about_one = {
+        Action.CONSENTED, Action.WITHDREW, Action.CAPTURED, Action.MISUSED, Action.INVITED, Action.SIGNED,
+    }  # fmt: skip
     assert set(Action) - elsewhere - never_about_one == set(history.WORDS)
 
 

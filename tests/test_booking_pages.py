@@ -198,7 +198,7 @@ def test_who_is_no_patient_is_sent_where_they_belong(cast: Cast, name: str) -> N
     page = reverse(f"booking:{name}")
     assert session_of(cast.ada.clinician.user).get(page)["Location"] == "/clinic/"
     assert session_of(cast.staff).get(page)["Location"] == "/admin/"
-    assert session_of(make_user("No Profile")).get(page)["Location"] == "/"
+    assert session_of(make_user("No Profile")).get(page)["Location"] == "/recordings/"
 
 
 def test_a_patient_without_clinicians_can_book_whoever_is_free(cast: Cast, hours: Any) -> None:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from accounts.models import User
 from audit import ledger
 from audit.models import Action, Entry
-from consultations.services import book
+from consultations.booking import book
 from patients import policy
 from patients.clinic import as_date, as_nhs_number
 from patients.models import CareRelationship, Clinician, Patient

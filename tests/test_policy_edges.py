@@ -13,8 +13,8 @@ from guardian.shortcuts import assign_perm
 from accounts.models import User
 from audit.ledger import Actor
 from consultations import policy as consultations
+from consultations.booking import book
 from consultations.models import Participant
-from consultations.services import book
 from patients import policy as patients
 from patients.models import CareRelationship, Clinician
 from patients.services import begin_care, end_care

@@ -80,6 +80,8 @@ def test_the_staff_site_holds_our_own_pages_only() -> None:
         "patients.CareRelationship",
         "patients.Clinician",
         "patients.Patient",
+        "recordings.AccessReport",
+        "recordings.PlaybackRevocation",
         "recordings.PlaybackSuspension",
         "recordings.ProcessingJob",
         "recordings.QuarantineDecision",

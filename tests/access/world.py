@@ -164,6 +164,25 @@ def _life(key: str) -> Life:
     """Make a life whose every text is marked with its name, so that a stray one is found wherever it turns up."""
     names = (f"{mark(key, 'name')} Lovell", f"{mark(key, 'clinician')} Osei", f"{mark(key, 'colleague')} Lind")
     world = make_world(*names, now=timezone.now())
+    plans = _plans(world, key)
+    number = f"9{(LIVES + ('gone',)).index(key):03d}000000"
+    Patient.objects.filter(pk=world.patient.pk).update(nhs_number=number, communication_needs=mark(key, "needs"))
+    for row in (world.patient, world.held, world.planned, plans["upcoming"]):
+        row.refresh_from_db()
+    pieces = make_pieces(world)
+    device = UserSession.objects.create(
+        user=world.patient.user, ip="127.0.0.1", user_agent=mark(key, "device"), session_key=f"session-{key}"
+    )
+    words = mark(key, "template")
+    template = NoteTemplate.objects.create(clinician=world.clinician, name=words, text=words)
+    token = tokens.issue(pieces.segment, now=timezone.now())
+    return Life(
+        world=world, pieces=pieces, device=device, template=template, token=token, **plans, **_looked_at(world, key)
+    )
+
+
+def _plans(world: World, key: str) -> dict[str, Any]:
+    """Make what is in the diaries of the two."""
     soon = timezone.now() + timedelta(days=2)
     upcoming = book(
         world.patient, world.clinician, starts_at=soon, ends_at=soon + FIFTEEN, reason="Soon", now=timezone.now()
@@ -171,33 +190,23 @@ def _life(key: str) -> Life:
     Consultation.objects.filter(patient=world.patient).update(reason=f"{mark(key, 'reason')} came back")
     words = {"reason": mark(key, "reason"), "adjustments": mark(key, "needs")}
     offer = make_offer(world.patient, world.clinician, **words)[1]
-    number = f"9{(LIVES + ('gone',)).index(key):03d}000000"
-    Patient.objects.filter(pk=world.patient.pk).update(nhs_number=number, communication_needs=mark(key, "needs"))
-    for row in (world.patient, world.held, world.planned, upcoming):
-        row.refresh_from_db()
-    pieces = make_pieces(world)
+    off = TimeOff.objects.create(
+        clinician=world.clinician, starts_at=soon, ends_at=soon + FIFTEEN, note=mark(key, "needs")
+    )
+    return {"upcoming": upcoming, "offer": offer, "hours": make_hours(world.clinician), "off": off}
+
+
+def _looked_at(world: World, key: str) -> dict[str, Any]:
+    """Make what was said and decided about the recording since it was made."""
     recording, actor, now = world.recording, ledger.Actor(world.clinician.user.pk), timezone.now()
-    line = ledger.Line(Action.LISTED, "recording", recording.pk, world.patient.pk)
-    ledger.append(actor, line)
+    ledger.append(actor, ledger.Line(Action.LISTED, "recording", recording.pk, world.patient.pk))
     entry = Entry.objects.latest("seq")
     alerts.raise_alert(AlertKind.TWO_KEYS, actor=actor, now=now, object_type="recording", object_id=recording.pk)
-    alert = Alert.objects.get(object_id=recording.pk)
     # A pause that is over: an open one would be in everybody's way.
     suspension = suspensions.suspend(
         suspensions.Scope.RECORDING, recording.pk, reason="Looked at", actor=actor, now=now
     )
     suspensions.resume(suspension, note="All is well", actor=actor, now=now)
-    device = UserSession.objects.create(
-        user=world.patient.user, ip="127.0.0.1", user_agent=mark(key, "device"), session_key=f"session-{key}"
-    )
-    own_time = (
-        make_hours(world.clinician),
-        TimeOff.objects.create(
-            clinician=world.clinician, starts_at=soon, ends_at=soon + FIFTEEN, note=mark(key, "needs")
-        ),
-    )
-    token = tokens.issue(pieces.segment, now=now)
-    proposal = _share(world, make_user(mark(key, "third")), by=world.clinician.user, key=key, days=7)
     report = AccessReport.objects.create(
         recording=recording, patient=world.patient, line=entry.seq, reported_by=world.patient.user, reported_at=now
     )
@@ -206,11 +215,11 @@ def _life(key: str) -> Life:
         recording=recording, patient=world.patient, user=world.colleague.user, why="left", revoked_at=now,
         revoked_by=world.clinician.user,
     )  # fmt: skip
-    template = NoteTemplate.objects.create(
-        clinician=world.clinician, name=mark(key, "template"), text=mark(key, "template")
-    )
-    shown = (proposal, report, revocation)
-    return Life(world, upcoming, offer, *own_time, pieces, entry, alert, suspension, device, *shown, template, token)
+    return {
+        "entry": entry, "alert": Alert.objects.get(object_id=recording.pk), "suspension": suspension, "report": report,
+        "revocation": revocation,
+        "proposal": _share(world, make_user(mark(key, "third")), by=world.clinician.user, key=key, days=7),
+    }  # fmt: skip
 
 
 def _share(world: World, grantee: User, *, by: User, key: str, days: int) -> Share:

@@ -30,7 +30,7 @@ FORGETTABLE = (ast.Raise, ast.Expr, ast.If, ast.For, ast.With)
 
 @dataclass(frozen=True)
 class Mutant:
-    """`function` and `becomes` (the changed statement) name it, wherever it moves to in its file."""
+    """`function` (or constant) and `becomes` (the changed statement) name it, wherever it moves to in its file."""
 
     function: str
     becomes: str
@@ -57,7 +57,7 @@ def _sites(tree: ast.Module) -> Iterator[tuple[str, ast.stmt, ast.AST]]:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
             yield from _inside(statement, statement.name, statement)
         elif isinstance(statement, ast.Assign):
-            yield from _inside(statement.value, "module", statement)
+            yield from _inside(statement.value, ast.unparse(statement.targets[0]), statement)
 
 
 def _inside(node: ast.AST, function: str, statement: ast.stmt) -> Iterator[tuple[str, ast.stmt, ast.AST]]:

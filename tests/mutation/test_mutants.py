@@ -44,7 +44,7 @@ def rule(user, rows):
     return rows.filter(Q(owner=user) | Q(kind="own"), alive=True).values("pk")
 '''
 CHANGED = {
-    ("module", "NAME = 'word_x'"),
+    ("NAME", "NAME = 'word_x'"),
     ("rule", "no if user is None:"),
     ("rule", "if user is not None:"),
     ("rule", "no raise Nobody"),

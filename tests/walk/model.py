@@ -44,6 +44,12 @@ class Answer(Enum):
     NOTHING, PAUSED, PLAYS = "nothing", "paused", "plays"
 
 
+class Shared(Enum):
+    """`OVER` ran out and waits to be swept."""
+
+    PROPOSED, LIVE, OVER = "proposed", "live", "over"
+
+
 class Owners(NamedTuple):
     """The accounts and the profiles of the two whose recording it is."""
 
@@ -73,16 +79,28 @@ class Model:
     proposals: dict[Id, Proposal] = field(default_factory=dict)
     granted: set[tuple[Id, Id]] = field(default_factory=set)
     revoked: set[tuple[Id, Id]] = field(default_factory=set)
+    shares: dict[tuple[Id, Id], Shared] = field(default_factory=dict)
     closed_accounts: set[Id] = field(default_factory=set)
     gone_clinicians: set[Id] = field(default_factory=set)
     pauses: set[tuple[str, Id | None]] = field(default_factory=set)
 
-    def is_based(self, actor: Id | None, recording: Id) -> bool:
-        """Say whether it is one's own. A share will be one more way in, here and with what must be granted for it."""
+    def is_own(self, actor: Id | None, recording: Id) -> bool:
         owners = self.owners[recording]
         works_here = owners.clinician not in self.gone_clinicians
-        is_own = actor == owners.patient_user or (actor == owners.clinician_user and works_here)
-        return is_own and actor not in self.closed_accounts
+        return actor == owners.patient_user or (actor == owners.clinician_user and works_here)
+
+    def is_based(self, actor: Id | None, recording: Id) -> bool:
+        """Say whether it is one's own, or shared with them now."""
+        return (self.is_own(actor, recording) or self.is_shared(actor, recording)) and actor not in self.closed_accounts
+
+    def is_shared(self, actor: Id | None, recording: Id) -> bool:
+        return actor is not None and self.shares.get((recording, actor)) == Shared.LIVE
+
+    def holds(self, actor: Id, recording: Id) -> bool:
+        """Say whether they are one of its two people by both keys, in whatever state it is."""
+        right = (recording, actor)
+        has_grant = right in self.granted and right not in self.revoked
+        return has_grant and self.is_own(actor, recording) and actor not in self.closed_accounts
 
     def may_list(self, actor: Id | None, recording: Id) -> bool:
         right = (recording, actor)
@@ -116,7 +134,8 @@ class Model:
             return False
         if (recording, actor) in self.revoked:
             return is_granted
-        has_lapsed = is_granted and actor in self.owners[recording][:2]
+        was_shared = actor is not None and self.shares.get((recording, actor)) in {Shared.LIVE, Shared.OVER}
+        has_lapsed = is_granted and (actor in self.owners[recording][:2] or was_shared)
         return is_granted != is_based and not has_lapsed
 
     def publish(self, recording: Id) -> None:
@@ -132,8 +151,32 @@ class Model:
     def restore(self, recording: Id, user: Id) -> None:
         self.revoked.discard((recording, user))
         was_checked = recording in self.published | self.held_back | self.discarded
-        if was_checked and user in self.owners[recording][:2]:
+        if was_checked and self.is_entitled(user, recording):
             self.granted.add((recording, user))
+
+    def is_entitled(self, user: Id, recording: Id) -> bool:
+        """Say whether a grant is given to them when it is asked for: an account that is closed keeps its own."""
+        is_theirs = user in self.owners[recording][:2] or self.is_shared(user, recording)
+        return is_theirs and (recording, user) not in self.revoked
+
+    def may_share(self, by: Id, grantee: Id, recording: Id, *, is_over: bool) -> bool:
+        """Say whether somebody who holds it may; a share that ran out makes room for one that begins now."""
+        standing = self.shares.get((recording, grantee))
+        has_room = standing is None or (standing == Shared.OVER and not is_over)
+        return recording in self.playable and by != grantee and has_room
+
+    def share(self, recording: Id, grantee: Id, state: Shared) -> None:
+        """A proposal gives nothing; what a share gives while it is live stands until the sweep."""
+        if self.shares.get((recording, grantee)) == Shared.OVER:
+            self.end_share(recording, grantee)
+        self.shares[recording, grantee] = state
+        if state != Shared.PROPOSED and self.is_entitled(grantee, recording):
+            self.granted.add((recording, grantee))
+
+    def end_share(self, recording: Id, grantee: Id) -> None:
+        del self.shares[recording, grantee]
+        if not self.is_entitled(grantee, recording):
+            self.granted.discard((recording, grantee))
 
     def may_decide(self, user: Id, recording: Id, deciders: set[Id]) -> bool:
         """Say whether this person may decide about this recording now, whatever it is they decide."""

@@ -1,4 +1,4 @@
-"""Steps that give and take rights, on purpose or by mistake. Sharing gets its two – to share, to end a share – here."""
+"""Steps that give and take rights, on purpose or by mistake; `shares` has those of sharing."""
 
 from datetime import timedelta
 from typing import Any

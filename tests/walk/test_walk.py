@@ -28,7 +28,8 @@ SHORT, LONG = 400, 50_000
 REACHED = {
     "becomes plays", "becomes paused", "becomes nothing", "ready", "quarantined", "emptied", "release proposed",
     "release not proposed", "release confirmed", "release not confirmed", "discard proposed", "discard not proposed",
-    "discard confirmed", "discard not confirmed",
+    "discard confirmed", "discard not confirmed", "share live", "share over", "share proposed", "share agreed to",
+    "share ended", "share swept",
 }  # fmt: skip
 
 
@@ -66,8 +67,9 @@ def walk(least: int, walks: int, steps: int) -> Counter[str]:
     """
     number = int(os.environ.get("WALK_SEED") or secrets.randbelow(2**32))
     print(f"\nWALK_SEED={number}")
+    strange = frozenset(objects_stored())
     world = make_world(make_people(), timezone.now())
-    facts = {"world": world, "world_objects": objects_stored(), "reached": Counter()}
+    facts = {"strange": strange, "world": world, "world_objects": objects_stored(), "reached": Counter()}
     machine = type("Machine", (Machine,), facts)
     options = settings(
         max_examples=walks, stateful_step_count=steps, deadline=None, database=None, print_blob=True,
