@@ -24,7 +24,8 @@ def test_every_door_has_a_row_and_every_row_a_door(kind: str) -> None:
     assert not said, "\n".join(said)
 
 
-@pytest.mark.django_db
+# The application looks at the database from a thread of its own when it is first imported.
+@pytest.mark.django_db(transaction=True)
 def test_every_socket_has_a_row_and_every_row_a_socket() -> None:
     said = registry.differences("sockets", registry.sockets(), set(table().sockets))
     assert not said, "\n".join(said)
