@@ -1,7 +1,9 @@
 """What pages show of notes: the editor with the signed versions, what the patient was given, what is new."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
 from django.http import HttpRequest
@@ -68,9 +70,15 @@ def news(user: Viewer) -> list[dict[str, Any]]:
     return list(rows.values())[:MOST_NEWS]
 
 
-def state_text(consultation: Consultation) -> str:
-    """Say in words how far the note is, to its clinician."""
-    newest = Note.objects.filter(consultation=consultation).defer("text").order_by("-version").first()
+def state_texts(consultations: Iterable[Consultation]) -> dict[UUID, str]:
+    """Say in words how far the note of each is, to its clinician, in one query."""
+    ids = [consultation.pk for consultation in consultations]
+    versions = Note.objects.filter(consultation__in=ids).defer("text").order_by("version")
+    newest = {note.consultation_id: note for note in versions}
+    return {pk: _how_far(newest.get(pk)) for pk in ids}
+
+
+def _how_far(newest: Note | None) -> str:
     if newest is None:
         return _("Nothing is written yet.")
     if newest.signed_at is None:

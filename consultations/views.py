@@ -60,7 +60,7 @@ def consultation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _note(request: HttpRequest, consultation: Consultation, now: datetime) -> dict[str, Any]:
     """What the page says about the note: its words to the patient, to the clinician how far it is."""
     if pages.is_clinician_of(request.user, consultation):
-        return {"note_text": note_pages.state_text(consultation)}
+        return {"note_text": note_pages.state_texts([consultation])[consultation.pk]}
     return note_pages.received(request, consultation, now=now)
 
 

@@ -14,4 +14,5 @@ register = template.Library()
 def consultations_with(context: template.Context, patient: Any) -> dict[str, Any]:
     """The clinician's own consultations with this patient, newest first, and how far the note of each is."""
     rows = pages.held_with(context["request"].user, patient.pk, timezone.now())
-    return {"rows": [{**row, "note_text": note_pages.state_text(row["consultation"])} for row in rows]}
+    said = note_pages.state_texts(row["consultation"] for row in rows)
+    return {"rows": [{**row, "note_text": said[row["consultation"].pk]} for row in rows]}
