@@ -30,24 +30,26 @@ PAGES = {
 }  # fmt: skip
 
 
+def path_of(cast: Cast, path: str) -> str:
+    world = cast.ada
+    return path.format(held=world.held.pk, recording=world.recording.pk, patient=world.patient.pk)
+
+
 def asked(client: Client, path: str) -> int:
     """Return how many queries an answer takes once what processes keep is warm."""
     client.get(path)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         answer = client.get(path)
     assert answer.status_code == 200, (path, answer.status_code)
     return len(queries)
 
 
 def all_asked(cast: Cast) -> Iterator[tuple[str, int]]:
-    ids = {"held": cast.ada.held.pk, "recording": cast.ada.recording.pk, "patient": cast.ada.patient.pk}
     for actor, paths in PAGES.items():
         client = Client()
         client.force_login(cast.actors()[actor])
         for path in paths:
-            yield f"{path} as {actor}", asked(client, path.format(**ids))
+            yield f"{path} as {actor}", asked(client, path_of(cast, path))
 
 
 @pytest.mark.parametrize("many", [400, pytest.param(10_000, marks=pytest.mark.long)])

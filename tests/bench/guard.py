@@ -48,6 +48,7 @@ def prepare() -> dict[str, Callable[[], object]]:
     from tests.replays import Viewer
 
     call_command("migrate", verbosity=0)
+    safe.prepare_storage()
     safe.prepare_master_key()
     world = make_cast().ada
     for number in range(2, 26):
