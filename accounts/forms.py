@@ -1,6 +1,7 @@
 """What people say about themselves."""
 
 import zoneinfo
+from functools import cache
 from typing import Any
 
 from django import forms
@@ -10,17 +11,27 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 
 
-def time_zones() -> list[tuple[str, str]]:
+@cache
+def time_zones() -> tuple[tuple[str, str], ...]:
     """Every place that has a clock of its own, as `Europe/London` is written for people."""
     places = sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/"))
-    return [("UTC", "UTC"), *((name, name.replace("_", " ")) for name in places)]
+    return ("UTC", "UTC"), *((name, name.replace("_", " ")) for name in places)
+
+
+class LongSelect(forms.Select):
+    """For hundreds of choices: Django's own renders a template for each of them."""
+
+    template_name = "widgets/long_select.html"
 
 
 class DetailsForm(forms.ModelForm):  # type: ignore[type-arg]
     """How to reach somebody, and what time it is where they are. Name and email are the clinic's to change."""
 
     time_zone = forms.ChoiceField(
-        label=_("Time zone"), choices=time_zones, help_text=_("Times on every page are shown in this zone.")
+        label=_("Time zone"),
+        choices=time_zones,
+        widget=LongSelect,
+        help_text=_("Times on every page are shown in this zone."),
     )
 
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)

@@ -1,18 +1,19 @@
 """Forms on which clinicians and staff say when somebody works, and move or cancel what is planned."""
 
-from typing import Any
-from zoneinfo import available_timezones
-
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.forms import LongSelect, time_zones
 from consultations.schedule import Availability, TimeOff
 
 
 class AvailabilityForm(forms.ModelForm):  # type: ignore[type-arg]
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
+        choices=time_zones,
+        widget=LongSelect,
+        initial=timezone.get_current_timezone_name,
         help_text=_("The hours are read on a clock there. They stay the same in summer and winter."),
     )
 
@@ -23,12 +24,6 @@ class AvailabilityForm(forms.ModelForm):  # type: ignore[type-arg]
             "valid_until": _("Leave it empty if there is none. For one day alone, take that day as first and last."),
             "for_new_patients": _("Patients who are new to the clinician may book these hours."),
         }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if zone := self.fields.get("time_zone"):
-            zone.choices = [(name, name.replace("_", " ")) for name in sorted(available_timezones())]  # type: ignore[attr-defined]
-            zone.initial = timezone.get_current_timezone_name()
 
 
 class TimeOffForm(forms.ModelForm):  # type: ignore[type-arg]
