@@ -7,7 +7,7 @@ from tests.access.knocking import Browser, ask, knock
 from tests.access.table import Door, table
 from tests.access.world import Matrix
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 API = "/api/"
 

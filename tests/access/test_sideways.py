@@ -5,13 +5,14 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.access.actors import each
 from tests.access.knocking import Asked, Browser, ask, knock
 from tests.access.markers import mark
 from tests.access.table import table
 from tests.access.test_matrix import strays
 from tests.access.world import NEVER, Matrix, Person
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 READERS = ("patient", "clinician", "revoked")
 RUNNING_THE_PORTAL = ("staff", "administrator")
 LISTS = (
@@ -65,12 +66,12 @@ def oracles(matrix: Matrix, person: Person, lists: tuple[str, ...]) -> Iterator[
                 yield f"{asked.path} as {person.name} answers otherwise than {never.path}"
 
 
-@pytest.mark.parametrize("actor", READERS)
+@pytest.mark.parametrize("actor", each(READERS))
 def test_a_list_asked_about_somebody_else_answers_as_if_they_did_not_exist(actor: str, matrix: Matrix, briskly) -> None:
     assert list(oracles(matrix, matrix.people[actor], LISTS)) == []
 
 
-@pytest.mark.parametrize("actor", RUNNING_THE_PORTAL)
+@pytest.mark.parametrize("actor", each(RUNNING_THE_PORTAL))
 def test_staff_learn_no_content_by_asking_their_lists(actor: str, matrix: Matrix, briskly) -> None:
     person = matrix.people[actor]
     browser, wrong = Browser(person.cookies), []
@@ -86,7 +87,7 @@ def test_staff_learn_no_content_by_asking_their_lists(actor: str, matrix: Matrix
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("actor", ["anonymous", *READERS])
+@pytest.mark.parametrize("actor", each(["anonymous", *READERS]))
 def test_no_header_makes_somebody_else_of_anybody(actor: str, matrix: Matrix, briskly) -> None:
     """Each answer is the one without the header, for another's rows; what is one's own stays one's own."""
     person = matrix.people[actor]
