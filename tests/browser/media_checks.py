@@ -48,6 +48,10 @@ class Replay:
     def pictures_between(self, from_s: float, to_s: float) -> list[np.ndarray]:
         return [picture for at, picture in self.pictures if from_s <= at <= to_s]
 
+    def picture_at(self, at_s: float) -> float:
+        """Return since when the picture stands that a player shows at this moment."""
+        return max(at for at, _ in self.pictures if at <= at_s)
+
     def shows(self, colour: tuple[int, int, int], from_s: float, to_s: float) -> float:
         """Return the largest share of any picture's pixels near this colour."""
         shares = [
