@@ -1,4 +1,4 @@
-"""Thousands of random attempts at the ledger, each found at its first bad line. Prints how many of how many."""
+"""Thousands of random attempts at the ledger, each found at its first bad line. Says how many of how many."""
 
 import random
 import uuid
@@ -10,9 +10,15 @@ from django.db import connection, transaction
 
 from audit import checkpoints, ledger, triggers, verification
 from audit.models import Action, Entry
+from tests.figures import record
 from tests.ledgers import EARLY, write_lines
 
-pytestmark = [pytest.mark.long, pytest.mark.django_db, pytest.mark.usefixtures("ledger_places")]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.isolation,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("ledger_places"),
+]
 ROWS, ATTEMPTS, CUTS = 1000, 5000, 100
 Tampering = Callable[[int, random.Random], int]
 
@@ -95,7 +101,9 @@ def test_every_tampering_is_found_at_its_first_bad_line(rows: None) -> None:
 
     assert ledger.first_fault() is None
     found = attempts(ATTEMPTS, deed)
-    print(f"\ntampering: found {found} of {ATTEMPTS}, each at its first bad line")
+    record(
+        "edits, deletions, insertions, swaps and new dates found at the first bad line", f"{found} of {ATTEMPTS}", "all"
+    )
     assert found == ATTEMPTS
 
 
@@ -109,5 +117,5 @@ def test_every_cut_behind_a_checkpoint_is_found(rows: None) -> None:
 
     assert verification.verify().faults == []
     found = attempts(CUTS, deed)
-    print(f"\ntail cuts: found {found} of {CUTS}")
+    record("ledgers cut off behind a checkpoint / found", f"{found} of {CUTS}", "all")
     assert found == CUTS
