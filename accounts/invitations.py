@@ -28,6 +28,26 @@ def account_of(email: str, *, name: str, actor: Actor) -> User:
         return User.objects.get(email__iexact=email)
 
 
+class AlreadyHere(Exception):
+    """Somebody signs in with this address already; it can be given to nobody else."""
+
+
+@transaction.atomic
+def new_account(email: str, *, name: str, actor: Actor) -> User:
+    """Make the account of somebody who is registered here. Errors: AlreadyHere, LedgerUnavailable.
+
+    SECURITY: never hands out one that stands; what its owner may see would be shown to whoever is registered.
+    """
+    if User.objects.filter(email__iexact=email).exists():
+        raise AlreadyHere
+    try:
+        with transaction.atomic():
+            return _made(email.lower(), name, actor)
+    except IntegrityError as error:
+        # RACE: registered twice at the same moment; the other one made it.
+        raise AlreadyHere from error
+
+
 def _made(email: str, name: str, actor: Actor) -> User:
     user = User.objects.create_user(email, name=name)
     ledger.append(actor, Line(Action.INVITED, "user", user.pk))

@@ -38,6 +38,9 @@ class Action(models.TextChoices):
     UNSHARED = "unshared"
     REPORTED = "reported"
     SIGNED = "signed"
+    REGISTERED = "registered"
+    CHANGED = "changed"
+    RETRIED = "retried"
 
 
 class Entry(models.Model):

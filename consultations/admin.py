@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
+from accounts.noted import NotedAdmin
 from consultations import booking, booking_pages, schedule_admin  # noqa: F401  hours and time off
 from consultations.booking import NotBookable, NotChangeable
 from consultations.models import Consultation
@@ -22,7 +23,7 @@ RIGHT = "consultations.schedule_consultation"
 
 
 @admin.register(Consultation)
-class ConsultationAdmin(NeverDeleted):
+class ConsultationAdmin(NotedAdmin, NeverDeleted):
     """No form of Django's: booking, moving and cancelling write more with them, in one transaction."""
 
     list_display = ("starts_at", "ends_at", "patient_name", "clinician", "status")
@@ -42,6 +43,9 @@ class ConsultationAdmin(NeverDeleted):
         "changes",
         "ended_at",
     )
+
+    def patient_of(self, obj: Consultation) -> UUID:
+        return obj.patient_id
 
     @admin.display(description="patient", ordering="patient__name")
     def patient_name(self, consultation: Consultation) -> str:

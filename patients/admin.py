@@ -1,13 +1,19 @@
 """Staff register patients and clinicians. Nothing clinical is deleted here."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
+from accounts.noted import NotedAdmin
 from accounts.sites import OfferedLookupsAdmin
-from patients import policy
+from patients import registration
+from patients.import_admin import ImportingAdmin
 from patients.models import CareRelationship, Clinician, Patient
+from patients.people_file import CLINICIANS, PATIENTS
+from patients.registration_forms import ClinicianForm, PatientForm
 
 
 class NeverDeleted(OfferedLookupsAdmin):
@@ -17,44 +23,47 @@ class NeverDeleted(OfferedLookupsAdmin):
         return False
 
 
-class LinkedOnce(NeverDeleted):
-    """SECURITY: whose profile it is decides what may be watched; once said, it stays."""
+class LinkedOnce(ImportingAdmin, NeverDeleted):
+    """SECURITY: whose profile it is decides what may be watched; registering says it, and it stays."""
+
+    list_select_related = ("user",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("user",) if obj is not None and obj.user_id else ()
+        return ("user",)
 
 
 @admin.register(Patient)
 class PatientAdmin(LinkedOnce):
-    list_display = ("name", "date_of_birth", "nhs_number", "has_sign_in")
+    person_form, kind, register = PatientForm, PATIENTS, staticmethod(registration.register_patient)
+    add_title = _("Register a patient")
+    add_hint = _("They get a letter with a link to choose a password. It works once.")
+    list_display = ("name", "date_of_birth", "nhs_number", "sign_in")
     search_fields = ("name", "nhs_number")
     ordering = ("name",)
-    autocomplete_fields = ("user",)
+    fields = ("user", "name", "date_of_birth", "nhs_number", "communication_needs")
 
-    def save_model(self, request: HttpRequest, obj: Patient, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if obj.user:
-            policy.grant_view(obj, obj.user)  # in the transaction of the form that links them
-
-    @admin.display(boolean=True)
-    def has_sign_in(self, patient: Patient) -> bool:
-        return patient.user_id is not None
+    def patient_of(self, obj: Patient) -> UUID:
+        return obj.pk
 
 
 @admin.register(Clinician)
 class ClinicianAdmin(LinkedOnce):
-    list_display = ("display_name", "speciality", "registration_number", "is_active")
+    person_form, kind, register = ClinicianForm, CLINICIANS, staticmethod(registration.register_clinician)
+    add_title = _("Register a clinician")
+    add_hint = _("They get a letter with a link to choose a password. Patients are given to them one by one.")
+    list_display = ("display_name", "speciality", "registration_number", "is_active", "sign_in")
     list_filter = ("is_active", "speciality")
-    list_select_related = ("user",)
     search_fields = ("user__name", "registration_number")
-    autocomplete_fields = ("user",)
 
 
 @admin.register(CareRelationship)
-class CareRelationshipAdmin(NeverDeleted):
+class CareRelationshipAdmin(NotedAdmin, NeverDeleted):
     list_display = ("patient_name", "clinician", "since", "until")
     list_select_related = ("patient", "clinician__user")
     autocomplete_fields = ("patient", "clinician")
+
+    def patient_of(self, obj: CareRelationship) -> UUID:
+        return obj.patient_id
 
     @admin.display(description="patient", ordering="patient__name")
     def patient_name(self, relationship: CareRelationship) -> str:

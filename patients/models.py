@@ -30,7 +30,10 @@ class Patient(models.Model):
     class Meta:
         default_permissions = ("add", "change", "view")
         # SECURITY: not the admin site's `view_patient`, which staff hold for everybody.
-        permissions = [("see_patient", "Can see this patient")]
+        permissions = [
+            ("see_patient", "Can see this patient"),
+            ("import_people", "Can import people from a file"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(nhs_number__isnull=True) | ~Q(nhs_number=""), name="nhs_number_is_null_when_unknown"

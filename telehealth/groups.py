@@ -27,10 +27,11 @@ SCHEDULE = {
         *(f"{action}_{model}" for action in ("view", "add", "change", "delete") for model in TIMES),
     ],
 }
+RECEPTION = {"patients": ["add_patient"]}
 REGISTER = {
     "audit": ["change_alert"],
     "accounts": ["add_user", "change_user"],
-    "patients": ["add_patient", "change_patient", "add_clinician", "change_clinician"],
+    "patients": ["change_patient", "add_clinician", "change_clinician", "import_people"],
     "recordings": [
         "add_playbacksuspension",
         "change_playbacksuspension",
@@ -44,7 +45,10 @@ REGISTER = {
 
 def make_groups(**_: Any) -> None:
     """Make both groups with their permissions. Idempotent; runs after every migrate."""
-    for name, rights in ((STAFF, [LOOK, SCHEDULE]), (ADMINISTRATORS, [LOOK, SCHEDULE, REGISTER])):
+    for name, rights in (
+        (STAFF, [LOOK, SCHEDULE, RECEPTION]),
+        (ADMINISTRATORS, [LOOK, SCHEDULE, RECEPTION, REGISTER]),
+    ):
         group, _created = Group.objects.get_or_create(name=name)
         for by_app in rights:
             for app, codenames in by_app.items():
