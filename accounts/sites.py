@@ -29,7 +29,7 @@ class PortalSite(AdminSite):
 
 
 OUR_APPS = frozenset({"accounts", "audit", "patients", "consultations", "recordings"})
-LOOKUPS = frozenset({"exact", "isnull", "in", "id__exact", "gte", "lt", "year", "month", "day"})
+LOOKUPS = frozenset({"exact", "isnull", "isempty", "in", "id__exact", "gte", "lt", "year", "month", "day"})
 
 
 class OfferedLookupsAdmin(ModelAdmin):  # type: ignore[type-arg]
@@ -40,7 +40,8 @@ class OfferedLookupsAdmin(ModelAdmin):  # type: ignore[type-arg]
     """
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        offered = [name for name in (*self.get_list_filter(request), self.date_hierarchy) if isinstance(name, str)]
+        filters = [one[0] if isinstance(one, tuple) else one for one in self.get_list_filter(request)]
+        offered = [name for name in (*filters, self.date_hierarchy) if isinstance(name, str)]
         path, _, last = lookup.rpartition("__")
         if path.endswith("__id"):
             path, last = path.removesuffix("__id"), f"id__{last}"

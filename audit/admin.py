@@ -4,33 +4,86 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
-from audit import alerts, checkpoints, ledger
-from audit.models import Alert, Entry, Verification
+from audit import alerts, ledger, overview, search
+from audit.models import Action, Alert, Entry
+
+OFFERED = frozenset({"action__exact", "object_type", "object_type__exact", "object_type__isnull", "from", "to"})
+
+
+class Day(admin.FieldListFilter):
+    """A first and a last day, each a field of a form; no day is offered as a link."""
+
+    template = "admin/audit/entry/days.html"
+    FROM, TO = "from", "to"
+
+    def expected_parameters(self) -> list[str | None]:
+        return [self.FROM, self.TO]
+
+    def choices(self, changelist: Any) -> Any:
+        others = {name: value for name, value in changelist.params.items() if name not in (self.FROM, self.TO)}
+        if changelist.query:
+            others["q"] = changelist.query
+        yield {"from": self._said(self.FROM), "to": self._said(self.TO), "others": others}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Entry]) -> QuerySet[Entry]:
+        if first := parse_date(self._said(self.FROM)):
+            queryset = search.from_day(queryset, first)
+        if last := parse_date(self._said(self.TO)):
+            queryset = search.to_day(queryset, last)
+        return queryset
+
+    def _said(self, name: str) -> str:
+        said = self.used_parameters.get(name, [""])
+        return str(said[-1] if isinstance(said, list) else said)
 
 
 @admin.register(Entry)
 class EntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("seq", "at", "action", "object_type", "object_id", "actor", "reason")
-    list_filter = ("action", "object_type")
+    list_filter = ("action", "object_type", ("at", Day))
+    # Looked for by `search.about`; the name only says that there is a field to type in.
+    search_fields = ("object_id",)
+    search_help_text = _(
+        "The email address of somebody, a patient's NHS number, or any id. Who searches stands in the ledger, too."
+    )
     ordering = ("-seq",)
     show_full_result_count = False
     change_list_template = "admin/audit/entry/change_list.html"
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        # SECURITY: any other column in the address would show somebody's lines and leave no line about who looked.
+        return lookup in OFFERED
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Entry], search_term: str
+    ) -> tuple[QuerySet[Entry], bool]:
+        if not search_term.strip():
+            return queryset, False
+        return search.about(queryset, search_term, actor=ledger.actor_of(request)), False
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Entry | None = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            line = ledger.Line(Action.OPENED, "entry", obj.object_id, obj.patient, detail={"line": obj.seq})
+            ledger.append(ledger.actor_of(request), line)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Say above the lines how far they are anchored and what the verifier found last."""
-        last, newest = checkpoints.last_known(), Entry.objects.order_by("-seq").values_list("seq", flat=True).first()
-        state = {
-            "checkpoint": last if last.number else None,
-            "not_anchored": (newest or 0) - last.seq,
-            "verification": Verification.objects.order_by("-pk").first(),
-            "full_verification": Verification.objects.filter(is_full=True).order_by("-pk").first(),
-        }
-        return super().changelist_view(request, state | (extra_context or {}))
+        return super().changelist_view(request, vars(overview.state()) | (extra_context or {}))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -12,9 +12,15 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.ledger import actor_of
 from patients.admin import NeverDeleted
-from recordings import quarantine_admin, reports_admin, revocations_admin, suspensions  # noqa: F401  pages of their own
+from recordings import (  # noqa: F401  pages of their own
+    jobs_admin,
+    quarantine_admin,
+    reports_admin,
+    revocations_admin,
+    suspensions,
+)
 from recordings.facts_only import FactsOnly
-from recordings.models import PlaybackSuspension, ProcessingJob, Recording
+from recordings.models import PlaybackSuspension, Recording
 from recordings.suspensions import Scope
 
 
@@ -58,23 +64,6 @@ class RecordingAdmin(FactsOnly):
     def stage(self, recording: Recording) -> str:
         jobs = sorted(recording.jobs.all(), key=lambda job: job.created_at)
         return str(jobs[-1].get_stage_display()) if jobs else "–"
-
-
-@admin.register(ProcessingJob)
-class ProcessingJobAdmin(FactsOnly):
-    list_display = ("created_at", "status", "stage", "attempts", "fault", "finished_at")
-    list_filter = ("status", "stage")
-    ordering = ("-created_at",)
-    fields = readonly_fields = (
-        "id",
-        "status",
-        "stage",
-        "attempts",
-        "fault",
-        "not_before",
-        "lease_until",
-        "finished_at",
-    )
 
 
 class PauseForm(forms.ModelForm):  # type: ignore[type-arg]

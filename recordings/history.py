@@ -29,6 +29,7 @@ WORDS = {
     Action.REFUSED: gettext_lazy("tried to open it and was refused"),
     Action.PAUSED: gettext_lazy("asked for it while it was paused"),
     Action.PUBLISHED: gettext_lazy("prepared the replay"),
+    Action.RETRIED: gettext_lazy("had it prepared once more"),
     Action.QUARANTINED: gettext_lazy("held it back for a check"),
     Action.HANDLED: gettext_lazy("looked into why it is held back"),
     Action.RELEASED: gettext_lazy("released it after a check"),

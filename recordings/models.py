@@ -273,6 +273,7 @@ class ProcessingJob(models.Model):
 
     class Meta:
         default_permissions = ("view",)
+        permissions = [("retry_processingjob", "Can give a recording another try")]
         constraints = [
             models.UniqueConstraint(
                 fields=["recording"],

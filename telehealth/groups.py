@@ -36,6 +36,7 @@ REGISTER = {
         "add_playbacksuspension",
         "change_playbacksuspension",
         "decide_quarantine",
+        "retry_processingjob",
         "change_accessreport",
         "add_playbackrevocation",
         "change_playbackrevocation",

@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularAPIView
 from accounts.sites import clinic_site
 from consultations import calendar_views, week
 from consultations.consent_views import consented
-from telehealth import views
+from telehealth import staff_views, views
 
 clinic_urls, clinic_app, clinic_namespace = clinic_site.urls
 clinic_urls = [
@@ -16,6 +16,13 @@ clinic_urls = [
     path("today/", clinic_site.admin_view(views.today), name="today"),
     path("week/", clinic_site.admin_view(week.week), name="week"),
     *[pattern for pattern in clinic_urls if getattr(pattern, "name", "") != "index"],
+]
+
+staff_urls, staff_app, staff_namespace = admin.site.urls
+staff_urls = [
+    path("", admin.site.admin_view(staff_views.index), name="index"),
+    path("now/", admin.site.admin_view(staff_views.now), name="now"),
+    *[pattern for pattern in staff_urls if getattr(pattern, "name", "") != "index"],
 ]
 
 urlpatterns = [
@@ -35,7 +42,7 @@ urlpatterns = [
     path("api/v1/", include("recordings.api_urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("clinic/", (clinic_urls, clinic_app, clinic_namespace)),
-    path("admin/", admin.site.urls),
+    path("admin/", (staff_urls, staff_app, staff_namespace)),
     path("healthz", views.healthz),
     path("readyz", views.readyz),
 ]

@@ -1,0 +1,54 @@
+"""What staff see of the day: who waits in which room, and how many consultations are in which state. Facts only."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Count
+from django.utils import timezone
+
+from consultations.models import Consultation, Participant
+
+
+@dataclass(frozen=True)
+class Waiting:
+    consultation: UUID
+    patient_name: str
+    clinician_name: str
+    since: datetime
+    minutes: int
+
+
+@dataclass(frozen=True)
+class InState:
+    status: str
+    label: str
+    count: int
+
+
+def waiting(now: datetime) -> list[Waiting]:
+    """Return the patients who are there and not let in, who came first first."""
+    there = Participant.objects.filter(
+        role=Participant.Role.PATIENT,
+        waiting_at__isnull=False,
+        admitted_at=None,
+        disconnected_at=None,
+        consultation__status=Consultation.Status.PLANNED,
+    ).exclude(sid="")
+    people = there.select_related("consultation__patient", "consultation__clinician__user").order_by("waiting_at")
+    return [_waiting(place, now) for place in people]
+
+
+def _waiting(place: Participant, now: datetime) -> Waiting:
+    held, since = place.consultation, place.waiting_at
+    assert since is not None
+    minutes = max(0, int((now - since).total_seconds() // 60))
+    return Waiting(held.pk, held.patient.name, held.clinician.display_name, since, minutes)
+
+
+def today_by_state(now: datetime) -> list[InState]:
+    """Return how many of today's consultations, in the reader's zone, are in which state."""
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = Consultation.objects.filter(starts_at__gte=midnight, starts_at__lt=midnight + timedelta(days=1))
+    counts = dict(today.values_list("status").annotate(n=Count("pk")))
+    return [InState(s.value, str(s.label), counts.get(s.value, 0)) for s in Consultation.Status if counts.get(s.value)]
