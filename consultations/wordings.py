@@ -2,11 +2,15 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date
 
 
 @dataclass(frozen=True)
 class Wording:
+    """`since` is the day from which people were asked with it."""
+
     version: str
+    since: date
     text: str
 
     @property
@@ -19,6 +23,7 @@ WORDINGS = {
     for wording in [
         Wording(
             "2026-11",
+            date(2026, 11, 1),
             "This consultation can be recorded, so that you can watch it again later. The recording holds "
             "what is said and, while video is on, what the cameras show. Only the patient, the clinician of "
             "this consultation and people one of you names can watch it. It is kept in encrypted storage "

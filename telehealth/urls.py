@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularAPIView
 from accounts.sites import clinic_site
 from consultations import calendar_views, week
 from consultations.consent_views import consented
-from telehealth import staff_views, views
+from telehealth import staff_pages, staff_views, views
 
 clinic_urls, clinic_app, clinic_namespace = clinic_site.urls
 clinic_urls = [
@@ -22,6 +22,9 @@ staff_urls, staff_app, staff_namespace = admin.site.urls
 staff_urls = [
     path("", admin.site.admin_view(staff_views.index), name="index"),
     path("now/", admin.site.admin_view(staff_views.now), name="now"),
+    path("figures/", admin.site.admin_view(staff_pages.figures), name="figures"),
+    path("wordings/", admin.site.admin_view(staff_pages.wordings), name="wordings"),
+    path("retention/", admin.site.admin_view(staff_pages.retention), name="retention"),
     *[pattern for pattern in staff_urls if getattr(pattern, "name", "") != "index"],
 ]
 

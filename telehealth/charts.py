@@ -1,0 +1,75 @@
+"""Draws columns as shapes with whole numbers, for an SVG in a template. Knows nothing of where figures come from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 200, 44, 12, 26
+MOST_LABELS = 7
+STEPS = (1, 2, 5)
+
+
+@dataclass(frozen=True)
+class Series:
+    """`kind` is the class that colours it; a figure that does not exist is None."""
+
+    kind: str
+    name: str
+    figures: Sequence[int | None]
+
+
+@dataclass(frozen=True)
+class Column:
+    kind: str
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A text at a place: under a column, or beside a line across."""
+
+    x: int
+    y: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    width: int
+    height: int
+    left: int
+    right: int
+    base: int
+    columns: Sequence[Column]
+    labels: Sequence[Mark]
+    lines: Sequence[Mark]
+
+
+def columns(labels: Sequence[str], series: Sequence[Series]) -> Chart:
+    """Put the figures of each label side by side, one column for each series."""
+    top = _round_up(max((figure or 0 for one in series for figure in one.figures), default=0))
+    base, right = HEIGHT - BOTTOM, WIDTH - 8
+    step = (right - LEFT) / max(1, len(labels))
+    width = max(2, int(step * 0.8 / max(1, len(series))))
+    drawn = [
+        Column(one.kind, int(LEFT + step * place + step * 0.1 + width * n), base - high, width, high)
+        for n, one in enumerate(series)
+        for place, figure in enumerate(one.figures)
+        if (high := round((figure or 0) / top * (base - TOP)))
+    ]
+    every = -(-len(labels) // MOST_LABELS) or 1
+    named = [Mark(int(LEFT + step * (n + 0.5)), HEIGHT - 8, text) for n, text in enumerate(labels) if n % every == 0]
+    across = [Mark(LEFT - 6, base - round(part / 2 * (base - TOP)), f"{top * part / 2:g}") for part in range(3)]
+    return Chart(WIDTH, HEIGHT, LEFT, right, base, drawn, named, across)
+
+
+def _round_up(figure: int) -> int:
+    """Return the next number that reads well at the top of a scale: 1, 2, 5, 10, 20, 50 …"""
+    power = 1
+    while True:
+        for step in STEPS:
+            if step * power >= figure:
+                return step * power
+        power *= 10

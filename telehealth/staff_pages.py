@@ -1,0 +1,104 @@
+"""Pages of figures and explanations for staff: how busy it is, what people agree to, what is kept how long and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from consultations import figures as day_figures
+from consultations import wording_uses
+from consultations.figures import Spread
+from consultations.wordings import CURRENT
+from recordings import figures as recording_figures
+from telehealth.charts import Chart, Series, columns
+
+DAYS = 28
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture, and the same as a table: its heads and its rows."""
+
+    id: str
+    title: str
+    series: Sequence[Series]
+    chart: Chart
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+def _page(request: HttpRequest, right: str, template: str, title: str, **facts: Any) -> HttpResponse:
+    if not request.user.has_perm(right):
+        raise PermissionDenied
+    context = {**admin.site.each_context(request), "title": title, **facts}
+    return TemplateResponse(request, f"admin/{template}.html", context)
+
+
+@require_safe
+def figures(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    days = day_figures.per_day(now, DAYS)
+    labels = [date_format(day.day, "j M") for day in days]
+    held = [
+        Series("first", _("held"), [day.held for day in days]),
+        Series("second", _("cancelled or did not take place"), [day.not_held for day in days]),
+    ]
+    states = recording_figures.by_state()
+    preparing = recording_figures.preparing_per_day(now, DAYS)
+    drawn = [
+        _figure("consultations", _("Consultations a day"), _("Day"), labels, held),
+        _figure("waiting", _("Minutes in the waiting room"), _("Day"), labels, _spreads([d.waited for d in days], 60)),
+        _figure(
+            "recordings", _("Recordings by state"), _("State"), [label for label, _n in states],
+            [Series("first", _("recordings"), [n for _label, n in states])],
+        ),
+        _figure(
+            "preparing", _("Seconds until a replay was ready"), _("Day"), labels,
+            _spreads([took for _day, took in preparing], 1),
+        ),
+    ]  # fmt: skip
+    return _page(request, "recordings.view_recording", "figures", _("Figures"), figures=drawn, days=DAYS)
+
+
+def _figure(id_: str, title: str, what: str, labels: Sequence[str], series: Sequence[Series]) -> Figure:
+    rows = [
+        [label, *("–" if one.figures[n] is None else one.figures[n] for one in series)]
+        for n, label in enumerate(labels)
+    ]
+    return Figure(id_, title, series, columns(labels, series), [what, *(one.name for one in series)], rows)
+
+
+def _spreads(spreads: Sequence[Spread], unit_s: int) -> list[Series]:
+    def in_units(seconds: int | None) -> int | None:
+        return None if seconds is None else round(seconds / unit_s)
+
+    return [
+        Series("first", _("half of them at most"), [in_units(one.median_s) for one in spreads]),
+        Series("second", _("nine of ten at most"), [in_units(one.most_s) for one in spreads]),
+    ]
+
+
+@require_safe
+def wordings(request: HttpRequest) -> HttpResponse:
+    """Every text that people were asked with, the newest first; nobody changes one here."""
+    right, title = "consultations.view_consultation", _("What people agree to")
+    return _page(request, right, "wordings", title, wordings=wording_uses.with_uses(), current=CURRENT)
+
+
+@require_safe
+def retention(request: HttpRequest) -> HttpResponse:
+    periods = {
+        "recording_days": settings.RECORDING_RETENTION_DAYS,
+        "session_hours": settings.SESSION_COOKIE_AGE // 3600,
+        "invitation_days": settings.PASSWORD_RESET_TIMEOUT // 86_400,
+    }
+    return _page(request, "recordings.view_recording", "retention", _("What is kept how long"), **periods)
