@@ -3,7 +3,10 @@
 from typing import Any
 from uuid import UUID
 
+from django import forms
+from django.db import models
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from accounts.sites import OfferedLookupsAdmin
 from audit import ledger
@@ -11,20 +14,54 @@ from audit.ledger import Line
 from audit.models import Action
 
 
+class Why(models.TextChoices):
+    """Why somebody's access is changed."""
+
+    JOINED = "joined", _("They begin to work here")
+    LEFT = "left", _("They leave")
+    ROLE = "role", _("Their work is another one")
+    ASKED = "asked", _("They asked for it")
+    MISUSE = "misuse", _("Somebody else may know their password, or it was misused")
+    MISTAKE = "mistake", _("It was set by mistake")
+
+
+class ReasonForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Asks why where somebody's access is changed; `access` names the fields that decide it."""
+
+    access: frozenset[str] = frozenset()
+    why = forms.ChoiceField(
+        label=_("Why"),
+        choices=[("", "–"), *Why.choices],
+        required=False,
+        help_text=_("Needed when you change whether they can sign in, or what they may do here."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        facts = super().clean() or {}
+        if self.access & set(self.changed_data) and not facts.get("why"):
+            self.add_error("why", _("Say why you change what this person may do."))
+        return facts
+
+
 class NotedAdmin(OfferedLookupsAdmin):
     """SECURITY: the line is written before the page is made; with the ledger down nobody is shown."""
+
+    change_form_template = "admin/noted_change_form.html"
 
     def patient_of(self, obj: Any) -> UUID | None:
         """Return whose patient's page this is, if it is one's."""
         return None
 
-    def why_of(self, form: Any) -> str:
-        """Return the reason that the form asks for; a word of a closed vocabulary."""
-        return ""
-
     def note(self, request: HttpRequest, action: Action, obj: Any, reason: str = "", **detail: Any) -> None:
         line = Line(action, self.opts.model_name or "", obj.pk, self.patient_of(obj), reason=reason, detail=detail)
         ledger.append(ledger.actor_of(request), line)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Ask why only whoever may change something."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if self.has_change_permission(request, obj):
+            return fieldsets
+        return [(name, {**has, "fields": [one for one in has["fields"] if one != "why"]}) for name, has in fieldsets]
 
     def render_change_form(
         self,
@@ -52,4 +89,6 @@ class NotedAdmin(OfferedLookupsAdmin):
         super().save_model(request, obj, form, change)
         if form.changed_data:
             action = Action.CHANGED if change else Action.REGISTERED
-            self.note(request, action, obj, self.why_of(form), fields=sorted(set(form.changed_data) - {"why"}))
+            self.note(
+                request, action, obj, form.cleaned_data.get("why", ""), fields=sorted(set(form.changed_data) - {"why"})
+            )

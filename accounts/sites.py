@@ -56,6 +56,7 @@ class StaffSite(PortalSite):
 
     site_header = site_title = _("Telehealth staff")
     index_title = _("Staff")
+    index_template = "admin/staff_index.html"
     roles = frozenset({"staff"})
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:

@@ -26,6 +26,7 @@ RIGHT = "consultations.schedule_consultation"
 class ConsultationAdmin(NotedAdmin, NeverDeleted):
     """No form of Django's: booking, moving and cancelling write more with them, in one transaction."""
 
+    change_form_template = "admin/consultations/consultation/change_form.html"
     list_display = ("starts_at", "ends_at", "patient_name", "clinician", "status")
     list_filter = ("status", "clinician")
     list_select_related = ("patient", "clinician__user")

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts.noted import NotedAdmin
+from accounts.noted import NotedAdmin, ReasonForm
 from accounts.sites import OfferedLookupsAdmin
 from patients import registration
 from patients.import_admin import ImportingAdmin
@@ -29,7 +29,7 @@ class LinkedOnce(ImportingAdmin, NeverDeleted):
     list_select_related = ("user",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("user",)
+        return ("user", "sign_in")
 
 
 @admin.register(Patient)
@@ -37,13 +37,17 @@ class PatientAdmin(LinkedOnce):
     person_form, kind, register = PatientForm, PATIENTS, staticmethod(registration.register_patient)
     add_title = _("Register a patient")
     add_hint = _("They get a letter with a link to choose a password. It works once.")
-    list_display = ("name", "date_of_birth", "nhs_number", "sign_in")
+    list_display = ("name", "date_of_birth", "nhs_number", "sign_in_or_invite")
     search_fields = ("name", "nhs_number")
     ordering = ("name",)
-    fields = ("user", "name", "date_of_birth", "nhs_number", "communication_needs")
+    fields = ("user", "sign_in", "name", "date_of_birth", "nhs_number", "communication_needs")
 
     def patient_of(self, obj: Patient) -> UUID:
         return obj.pk
+
+
+class WorksHereForm(ReasonForm):
+    access = frozenset({"is_active"})
 
 
 @admin.register(Clinician)
@@ -51,9 +55,11 @@ class ClinicianAdmin(LinkedOnce):
     person_form, kind, register = ClinicianForm, CLINICIANS, staticmethod(registration.register_clinician)
     add_title = _("Register a clinician")
     add_hint = _("They get a letter with a link to choose a password. Patients are given to them one by one.")
-    list_display = ("display_name", "speciality", "registration_number", "is_active", "sign_in")
+    list_display = ("display_name", "speciality", "registration_number", "is_active", "sign_in_or_invite")
     list_filter = ("is_active", "speciality")
     search_fields = ("user__name", "registration_number")
+    form = WorksHereForm
+    fields = ("user", "sign_in", "title", "registration_number", "speciality", "is_active", "why")
 
 
 @admin.register(CareRelationship)

@@ -77,7 +77,7 @@ def read(data: bytes, kind: Kind) -> tuple[list[Row], list[Fault]]:
     rows, faults = [], []
     for line, values in lines:
         if len(values) != len(columns):
-            says = _("This line has %(found)d values, the heading has %(wanted)d.")
+            says = _("The heading has %(wanted)d columns, this line has %(found)d.")
             faults.append(Fault(line, "", says % {"found": len(values), "wanted": len(columns)}))
             continue
         row = Row(line, dict(zip(columns, (value.strip() for value in values), strict=True)))

@@ -96,6 +96,19 @@ class RegisteringAdmin(NotedAdmin):
             return there
         return self.page(request, "invite", _("Invite again"), profile=profile, email=user.email)
 
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Offer "Invite again" in the row to who may do it."""
+        columns = list(super().get_list_display(request))
+        return columns if self.has_add_permission(request) else [*columns[:-1], "sign_in"]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        profile = self.get_object(request, object_id)
+        may = profile is not None and self.has_add_permission(request) and _is_invited(profile.user)
+        address = reverse(f"admin:{self.name_of('invite')}", args=[profile.pk]) if profile and may else ""
+        return super().change_view(request, object_id, form_url, {"invite_url": address} | (extra_context or {}))
+
     @admin.display(description=gettext_lazy("sign-in"))
     def sign_in(self, profile: Any) -> str:
         """Say how far somebody is: no account, invited, can sign in, or closed."""
@@ -104,7 +117,19 @@ class RegisteringAdmin(NotedAdmin):
             return _("no account")
         if not user.is_active:
             return _("closed")
-        if user.has_usable_password():
-            return _("can sign in")
+        return _("invited") if _is_invited(user) else _("can sign in")
+
+    @admin.display(description=gettext_lazy("sign-in"))
+    def sign_in_or_invite(self, profile: Any) -> str:
+        if not _is_invited(profile.user):
+            return self.sign_in(profile)
         address = reverse(f"admin:{self.name_of('invite')}", args=[profile.pk])
-        return format_html('{} · <a href="{}">{}</a>', _("invited"), address, _("Invite again"))
+        return format_html('{} · <a href="{}">{}</a>', self.sign_in(profile), address, _("Invite again"))
+
+
+def _is_invited(user: User | None) -> bool:
+    try:
+        registration.demand_uninvited(user)
+    except CannotInvite:
+        return False
+    return True

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 200, 44, 12, 26
 MOST_LABELS = 7
-STEPS = (1, 2, 5)
+STEPS = (2, 4, 6, 10)  # each has a whole half
+ROW, NAMES = 26, 190
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Chart:
     columns: Sequence[Column]
     labels: Sequence[Mark]
     lines: Sequence[Mark]
+    is_lying: bool = False
 
 
 def columns(labels: Sequence[str], series: Sequence[Series]) -> Chart:
@@ -61,12 +63,29 @@ def columns(labels: Sequence[str], series: Sequence[Series]) -> Chart:
     ]
     every = -(-len(labels) // MOST_LABELS) or 1
     named = [Mark(int(LEFT + step * (n + 0.5)), HEIGHT - 8, text) for n, text in enumerate(labels) if n % every == 0]
-    across = [Mark(LEFT - 6, base - round(part / 2 * (base - TOP)), f"{top * part / 2:g}") for part in range(3)]
+    across = [Mark(LEFT - 6, base - round(part / 2 * (base - TOP)), str(top * part // 2)) for part in range(3)]
     return Chart(WIDTH, HEIGHT, LEFT, right, base, drawn, named, across)
 
 
+def bars(labels: Sequence[str], series: Sequence[Series]) -> Chart:
+    """Take one series; put one lying bar after the other, its name before it and its figure behind it."""
+    (one,) = series
+    top = _round_up(max((figure or 0 for figure in one.figures), default=0))
+    right, height = WIDTH - 60, ROW * len(labels) + TOP
+    drawn = [
+        Column(one.kind, NAMES, TOP + ROW * n, round((figure or 0) / top * (right - NAMES)), ROW - 8)
+        for n, figure in enumerate(one.figures)
+    ]
+    names = [Mark(NAMES - 8, TOP + ROW * n + (ROW - 8) // 2, text) for n, text in enumerate(labels)]
+    said = [
+        Mark(bar.x + bar.width + 24, bar.y + (ROW - 8) // 2, str(figure or 0))
+        for bar, figure in zip(drawn, one.figures, strict=True)
+    ]
+    return Chart(WIDTH, height, NAMES, right, height, drawn, [*names, *said], [], is_lying=True)
+
+
 def _round_up(figure: int) -> int:
-    """Return the next number that reads well at the top of a scale: 1, 2, 5, 10, 20, 50 …"""
+    """Return the next number that reads well at the top of a scale: 2, 4, 6, 10, 20, 40 …"""
     power = 1
     while True:
         for step in STEPS:

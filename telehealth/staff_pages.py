@@ -1,6 +1,6 @@
 """Pages of figures and explanations for staff: how busy it is, what people agree to, what is kept how long and why."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,10 @@ from consultations import wording_uses
 from consultations.figures import Spread
 from consultations.wordings import CURRENT
 from recordings import figures as recording_figures
-from telehealth.charts import Chart, Series, columns
+from telehealth.charts import Chart, Series, bars, columns
 
 DAYS = 28
+Draw = Callable[[Sequence[str], Sequence[Series]], Chart]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class Figure:
     chart: Chart
     heads: Sequence[str]
     rows: Sequence[Sequence[Any]]
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(figure for one in self.series for figure in one.figures)
 
 
 def _page(request: HttpRequest, right: str, template: str, title: str, **facts: Any) -> HttpResponse:
@@ -53,14 +58,12 @@ def figures(request: HttpRequest) -> HttpResponse:
         Series("second", _("cancelled or did not take place"), [day.not_held for day in days]),
     ]
     states = recording_figures.by_state()
+    counted = [Series("first", _("recordings"), [n for _label, n in states])]
     preparing = recording_figures.preparing_per_day(now, DAYS)
     drawn = [
         _figure("consultations", _("Consultations a day"), _("Day"), labels, held),
         _figure("waiting", _("Minutes in the waiting room"), _("Day"), labels, _spreads([d.waited for d in days], 60)),
-        _figure(
-            "recordings", _("Recordings by state"), _("State"), [label for label, _n in states],
-            [Series("first", _("recordings"), [n for _label, n in states])],
-        ),
+        _figure("recordings", _("Recordings by state"), _("State"), [label for label, _n in states], counted, bars),
         _figure(
             "preparing", _("Seconds until a replay was ready"), _("Day"), labels,
             _spreads([took for _day, took in preparing], 1),
@@ -69,12 +72,14 @@ def figures(request: HttpRequest) -> HttpResponse:
     return _page(request, "recordings.view_recording", "figures", _("Figures"), figures=drawn, days=DAYS)
 
 
-def _figure(id_: str, title: str, what: str, labels: Sequence[str], series: Sequence[Series]) -> Figure:
+def _figure(
+    id_: str, title: str, what: str, labels: Sequence[str], series: Sequence[Series], draw: Draw = columns
+) -> Figure:
     rows = [
         [label, *("–" if one.figures[n] is None else one.figures[n] for one in series)]
         for n, label in enumerate(labels)
     ]
-    return Figure(id_, title, series, columns(labels, series), [what, *(one.name for one in series)], rows)
+    return Figure(id_, title, series, draw(labels, series), [what, *(one.name for one in series)], rows)
 
 
 def _spreads(spreads: Sequence[Spread], unit_s: int) -> list[Series]:

@@ -169,15 +169,34 @@ def test_opening_and_changing_somebodys_page_stands_in_the_ledger(cast: Cast) ->
     )  # fmt: skip
 
 
-def test_an_administrator_who_closes_an_account_says_why(cast: Cast) -> None:
-    user = cast.ada.colleague.user
-    client, page = signed_in(cast.administrator), f"/admin/accounts/user/{user.pk}/change/"
+@pytest.mark.parametrize("of", ["user", "clinician"])
+def test_an_administrator_who_takes_access_away_says_why(cast: Cast, of: str) -> None:
+    profile = cast.ada.colleague
+    user, client = profile.user, signed_in(cast.administrator)
+    row: Any = user if of == "user" else profile
+    page = f"/admin/{'accounts/user' if of == 'user' else 'patients/clinician'}/{row.pk}/change/"
     facts = {"name": user.name, "time_zone": user.time_zone, "language": user.language}
+    facts |= {"registration_number": profile.registration_number, "speciality": "Surgery", "title": "Dr"}
     assert "Say why" in text_of(client.post(page, facts))
-    user.refresh_from_db()
-    assert user.is_active
+    row.refresh_from_db()
+    assert row.is_active
     client.post(page, facts | {"why": "left"})
-    user.refresh_from_db()
-    assert not user.is_active
-    changed = Entry.objects.get(action=Action.CHANGED, object_id=user.pk)
+    row.refresh_from_db()
+    assert not row.is_active
+    changed = Entry.objects.get(action=Action.CHANGED, object_id=row.pk)
     assert changed.reason == "left" and "is_active" in changed.detail["fields"]
+    assert "id_why" not in text_of(signed_in(cast.staff).get(page)), "staff look, and are asked nothing"
+
+
+def test_a_page_offers_invite_again_to_who_may_and_only_where_it_is_needed(cast: Cast) -> None:
+    register(signed_in(cast.staff))
+    nia = Patient.objects.get(name="Nia Quill")
+    User.objects.filter(pk=cast.ben.clinician.user.pk).update(password="!")
+    for client, page, is_offered in [
+        (signed_in(cast.staff), f"/admin/patients/patient/{nia.pk}/change/", True),
+        (signed_in(cast.staff), f"/admin/patients/patient/{cast.ada.patient.pk}/change/", False),
+        (signed_in(cast.staff), f"/admin/patients/clinician/{cast.ben.clinician.pk}/change/", False),
+        (signed_in(cast.staff), "/admin/patients/clinician/", False),
+        (signed_in(cast.administrator), "/admin/patients/clinician/", True),
+    ]:
+        assert ("Invite again" in text_of(client.get(page))) == is_offered, page

@@ -101,7 +101,7 @@ def test_a_chart_stays_in_its_picture_and_its_columns_in_proportion() -> None:
     for one in chart.columns:
         assert min(one.x, one.y) >= 0 and one.x + one.width <= WIDTH and one.y + one.height == chart.base
     assert len(chart.labels) <= 7 and all(0 < mark.y <= HEIGHT for mark in chart.labels)
-    assert [mark.text for mark in chart.lines] == ["0", "50", "100"]
+    assert [mark.text for mark in chart.lines] == ["0", "30", "60"]
     assert columns([], []).columns == [] and columns(["a"], [Series("first", "", [0])]).columns == []
 
 
