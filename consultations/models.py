@@ -1,7 +1,6 @@
 """Consultations, who takes part, the live call and its log.
 
-Every row repeats `patient`; the database refuses one whose patient differs from its parent's
-(docs/access.md, "Passport").
+Every row repeats `patient`; the database refuses one that is not its parent's (docs/access.md, "Passport").
 """
 
 import uuid
@@ -77,6 +76,7 @@ class Consultation(models.Model):
         indexes = [
             models.Index(fields=["patient", "-starts_at"], name="consultation_of_patient"),
             models.Index(fields=["clinician", "-starts_at"], name="consultation_of_clinician"),
+            models.Index(fields=["starts_at"], name="consultation_by_start"),
         ]
 
     def __str__(self) -> str:

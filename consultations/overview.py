@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from consultations.models import Consultation, Participant
 
+A_DAY = timedelta(days=1)
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -34,6 +36,7 @@ def waiting(now: datetime) -> list[Waiting]:
         admitted_at=None,
         disconnected_at=None,
         consultation__status=Consultation.Status.PLANNED,
+        consultation__starts_at__range=(now - A_DAY, now + A_DAY),  # so that no old ones are looked at
     ).exclude(sid="")
     people = there.select_related("consultation__patient", "consultation__clinician__user").order_by("waiting_at")
     return [_waiting(place, now) for place in people]
@@ -49,6 +52,6 @@ def _waiting(place: Participant, now: datetime) -> Waiting:
 def today_by_state(now: datetime) -> list[InState]:
     """Return how many of today's consultations, in the reader's zone, are in which state."""
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    today = Consultation.objects.filter(starts_at__gte=midnight, starts_at__lt=midnight + timedelta(days=1))
+    today = Consultation.objects.filter(starts_at__gte=midnight, starts_at__lt=midnight + A_DAY)
     counts = dict(today.values_list("status").annotate(n=Count("pk")))
     return [InState(s.value, str(s.label), counts.get(s.value, 0)) for s in Consultation.Status if counts.get(s.value)]

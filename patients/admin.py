@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.noted import NotedAdmin, ReasonForm
 from accounts.sites import OfferedLookupsAdmin
-from patients import registration
+from patients import policy, registration
 from patients.import_admin import ImportingAdmin
 from patients.models import CareRelationship, Clinician, Patient
 from patients.people_file import CLINICIANS, PATIENTS
@@ -24,12 +24,17 @@ class NeverDeleted(OfferedLookupsAdmin):
 
 
 class LinkedOnce(ImportingAdmin, NeverDeleted):
-    """SECURITY: whose profile it is decides what may be watched; registering says it, and it stays."""
+    """SECURITY: whose profile it is decides what may be watched; once said, it stays. Registering says it."""
 
     list_select_related = ("user",)
+    autocomplete_fields = ("user",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("user", "sign_in")
+        return ("user", "sign_in") if obj is not None and obj.user_id else ("sign_in",)
+
+
+class LinkForm(ReasonForm):
+    access = frozenset({"user"})
 
 
 @admin.register(Patient)
@@ -40,10 +45,16 @@ class PatientAdmin(LinkedOnce):
     list_display = ("name", "date_of_birth", "nhs_number", "sign_in_or_invite")
     search_fields = ("name", "nhs_number")
     ordering = ("name",)
-    fields = ("user", "sign_in", "name", "date_of_birth", "nhs_number", "communication_needs")
+    form = LinkForm
+    fields = ("user", "sign_in", "name", "date_of_birth", "nhs_number", "communication_needs", "why")
 
     def patient_of(self, obj: Patient) -> UUID:
         return obj.pk
+
+    def save_model(self, request: HttpRequest, obj: Patient, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if obj.user:
+            policy.grant_view(obj, obj.user)  # in the transaction of the form that links them
 
 
 class WorksHereForm(ReasonForm):

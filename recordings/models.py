@@ -86,6 +86,12 @@ class Recording(models.Model):
         indexes = [
             models.Index(fields=["patient", "-created_at", "-id"], name="recording_of_patient"),
             models.Index(fields=["clinician", "-created_at", "-id"], name="recording_of_clinician"),
+            # Few of all; counted whenever the staff's start page asks again.
+            models.Index(
+                fields=["status"],
+                condition=Q(status__in=["quarantined", "failed"]),
+                name="recording_waits_for_staff",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.db.models import Count
+
 from recordings.models import AccessReport, PlaybackSuspension, ProcessingJob, Recording
 
 
@@ -16,10 +18,13 @@ class Open:
 
 def still_open() -> Open:
     live = (ProcessingJob.Status.QUEUED, ProcessingJob.Status.RUNNING)
+    attention = (Recording.Status.QUARANTINED, Recording.Status.FAILED)
+    waiting = Recording.objects.filter(status__in=attention).order_by()
+    counts = dict(waiting.values_list("status").annotate(n=Count("pk")))
     return Open(
         reports=AccessReport.objects.filter(handled_at=None).count(),
-        held_back=Recording.objects.filter(status=Recording.Status.QUARANTINED).count(),
-        failed=Recording.objects.filter(status=Recording.Status.FAILED).count(),
+        held_back=counts.get(Recording.Status.QUARANTINED, 0),
+        failed=counts.get(Recording.Status.FAILED, 0),
         being_prepared=ProcessingJob.objects.filter(status__in=live).count(),
         pauses=PlaybackSuspension.objects.filter(closed_at=None).count(),
     )

@@ -200,3 +200,15 @@ def test_a_page_offers_invite_again_to_who_may_and_only_where_it_is_needed(cast:
         (signed_in(cast.administrator), "/admin/patients/clinician/", True),
     ]:
         assert ("Invite again" in text_of(client.get(page))) == is_offered, page
+
+
+def test_a_patient_without_an_account_is_given_one_once_and_for_a_reason(cast: Cast) -> None:
+    lone = Patient.objects.create(name="Lone Quill", date_of_birth="1980-02-29")
+    owner, client = User.objects.create_user("lone@home.test", "x", name="Lone"), signed_in(cast.administrator)
+    page = f"/admin/patients/patient/{lone.pk}/change/"
+    facts = {"name": lone.name, "date_of_birth": "1980-02-29", "user": str(owner.pk)}
+    assert "no account" in text_of(client.get(page)) and "Say why" in text_of(client.post(page, facts))
+    client.post(page, facts | {"why": "asked"})
+    assert list(policy.visible_to(owner)) == [lone]
+    client.post(page, facts | {"why": "asked", "user": str(cast.staff.pk)})
+    assert list(policy.visible_to(owner)) == [lone] and list(policy.visible_to(cast.staff)) == []
