@@ -112,6 +112,7 @@ def test_every_action_of_the_ledger_about_a_recording_has_words() -> None:
     elsewhere = {*history.ELSEWHERE, Action.OPENED, Action.UNSHARED}
     never_about_one = {
         Action.CONSENTED, Action.WITHDREW, Action.CAPTURED, Action.MISUSED, Action.INVITED, Action.SIGNED,
+        Action.REGISTERED, Action.CHANGED,
     }  # fmt: skip
     assert set(Action) - elsewhere - never_about_one == set(history.WORDS)
 
