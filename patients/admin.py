@@ -51,6 +51,11 @@ class PatientAdmin(LinkedOnce):
     def patient_of(self, obj: Patient) -> UUID:
         return obj.pk
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Ask why only while there is an account to be given."""
+        is_linked = obj is not None and obj.user_id
+        return [name for name in self.fields if name != "why"] if is_linked else self.fields
+
     def save_model(self, request: HttpRequest, obj: Patient, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if obj.user:

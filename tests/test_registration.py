@@ -200,6 +200,11 @@ def test_a_page_offers_invite_again_to_who_may_and_only_where_it_is_needed(cast:
         (signed_in(cast.administrator), "/admin/patients/clinician/", True),
     ]:
         assert ("Invite again" in text_of(client.get(page))) == is_offered, page
+    mail.outbox.clear()
+    invite = reverse("admin:patients_clinician_invite", args=[cast.ben.clinician.pk])
+    assert signed_in(cast.staff).post(invite).status_code == 403 and mail.outbox == []
+    signed_in(cast.administrator).post(invite)
+    assert [letter.to for letter in mail.outbox] == [[cast.ben.clinician.user.email]]
 
 
 def test_a_patient_without_an_account_is_given_one_once_and_for_a_reason(cast: Cast) -> None:
