@@ -11,6 +11,7 @@ from django.utils import timezone
 from consultations.models import Consultation, Participant
 
 Status = Consultation.Status
+A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,12 @@ def per_day(now: datetime, days: int) -> list[Day]:
         elif status in (Status.CANCELLED, Status.NO_SHOW):
             not_held[timezone.localdate(starts_at)] += 1
     waited: dict[date, list[float]] = defaultdict(list)
-    admitted = Participant.objects.filter(role=Participant.Role.PATIENT, admitted_at__gte=since, admitted_at__lte=now)
+    admitted = Participant.objects.filter(
+        role=Participant.Role.PATIENT,
+        admitted_at__gte=since,
+        admitted_at__lte=now,
+        consultation__starts_at__range=(since - A_DAY, now + A_DAY),  # so that no old ones are looked at
+    )
     for came, let_in in admitted.values_list("waiting_at", "admitted_at"):
         if came and let_in and let_in >= came:
             waited[timezone.localdate(let_in)].append((let_in - came).total_seconds())

@@ -25,7 +25,7 @@ PAGES = {
     "administrator": [
         "/admin/", "/admin/consultations/consultation/", "/admin/recordings/recording/", "/admin/audit/entry/",
         "/admin/patients/patient/", "/admin/patients/carerelationship/", "/admin/recordings/processingjob/",
-        "/admin/accounts/user/",
+        "/admin/accounts/user/", "/admin/now/", "/admin/figures/", "/admin/wordings/", "/admin/patients/clinician/",
     ],
 }  # fmt: skip
 
