@@ -83,9 +83,11 @@ class Answer:
 
     def without(self, asked: str) -> tuple[int, tuple[tuple[str, str], ...], bytes, str]:
         """Return the answer as somebody would see it who asked for another id."""
-        headers = tuple((name, LINE.sub("/LINE/", value.replace(asked, "ASKED"))) for name, value in self.headers)
-        body = CSRF.sub(b"CSRF", self.body.replace(asked.encode(), b"ASKED"))
-        return self.status, headers, body, self.told.replace(asked, "ASKED")
+        # A number is found as part of an address only: by itself it may stand for anything.
+        id_ = re.compile(rf"(?<=/|F){asked}(?=/|%2F)" if asked.isdigit() else re.escape(asked))
+        headers = tuple((name, LINE.sub("/LINE/", id_.sub("ASKED", value))) for name, value in self.headers)
+        body = CSRF.sub(b"CSRF", re.compile(id_.pattern.encode()).sub(b"ASKED", self.body))
+        return self.status, headers, body, id_.sub("ASKED", self.told)
 
 
 class Browser(RequestFactory):
