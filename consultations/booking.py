@@ -88,7 +88,7 @@ def book(
     for user, role in ((patient.user, Participant.Role.PATIENT), (clinician.user, Participant.Role.CLINICIAN)):
         policy.grant_place(Participant.objects.create(consultation=consultation, patient=patient, user=user, role=role))
     begin_care(patient, clinician, why="consultation", now=now)
-    _tell(signals.booked, consultation, now)
+    tell(signals.booked, consultation, now)
     return consultation
 
 
@@ -181,9 +181,9 @@ def move(
             Consultation.objects.filter(pk=standing.pk).update(starts_at=starts_at, ends_at=ends_at)
     except IntegrityError as error:
         raise NotBookable(_("The clinician has another consultation at that time.")) from error
-    _write_down(standing, What.MOVED, by=by, why=why, now=now)
+    write_down(standing, What.MOVED, by=by, why=why, now=now)
     consultation.starts_at, consultation.ends_at = starts_at, ends_at
-    _tell(signals.moved, consultation, now)
+    tell(signals.moved, consultation, now)
 
 
 @transaction.atomic
@@ -199,9 +199,9 @@ def cancel(consultation: Consultation, *, by: User | None, now: datetime, why: s
         step(standing, Consultation.Status.CANCELLED, transitions=Consultation.TRANSITIONS)
     except StaleTransition as error:
         raise NotChangeable(_("This consultation cannot be changed any more.")) from error
-    _write_down(standing, What.CANCELLED, by=by, why=why, now=now)
+    write_down(standing, What.CANCELLED, by=by, why=why, now=now)
     consultation.status = standing.status
-    _tell(signals.cancelled, consultation, now)
+    tell(signals.cancelled, consultation, now)
 
 
 def is_changeable(consultation: Consultation, *, now: datetime) -> bool:
@@ -215,12 +215,12 @@ def _lock(clinician: Clinician) -> None:
     Clinician.objects.select_for_update(no_key=True).get(pk=clinician.pk)
 
 
-def _write_down(standing: Consultation, what: What, *, by: User | None, why: str, now: datetime) -> None:
+def write_down(standing: Consultation, what: What, *, by: User | None, why: str, now: datetime) -> None:
     ConsultationChange.objects.create(
         consultation=standing, patient_id=standing.patient_id, what=what, why=why, by=by, at=now, was=standing.starts_at
     )
 
 
-def _tell(signal: signals.Signal, consultation: Consultation, now: datetime) -> None:
+def tell(signal: signals.Signal, consultation: Consultation, now: datetime) -> None:
     send = partial(signal.send_robust, sender=Consultation, consultation=consultation, now=now)
     transaction.on_commit(send)

@@ -11,6 +11,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import Viewer
 from consultations import diary, policy, waiting_list
@@ -23,6 +24,13 @@ DAYS_PER_PAGE = 5
 ANYBODY = "first"
 FIRST_AHEAD = timedelta(days=14)
 NOON = 12
+What = ConsultationChange.What
+WORDS = {
+    What.MOVED: gettext_lazy("Moved from %(was)s by %(who)s."),
+    What.CANCELLED: gettext_lazy("Cancelled by %(who)s."),
+    What.MISSED: gettext_lazy("Did not take place, as %(who)s said: the patient did not come."),
+    What.EXPECTED: gettext_lazy("Can take place after all, as %(who)s said."),
+}
 
 
 def said(moment: datetime) -> str:
@@ -117,8 +125,7 @@ def _sentence(viewer: Viewer | None, change: ConsultationChange, consultation: C
     else:
         who = _("the clinic")
     was = timezone.localtime(change.was).strftime("%-d %b %Y, %H:%M")
-    words = _("Cancelled by %(who)s.") if change.what == "cancelled" else _("Moved from %(was)s by %(who)s.")
-    sentence = words % {"who": who, "was": was}
+    sentence = str(WORDS[What(change.what)]) % {"who": who, "was": was}
     return f"{sentence} {change.why}" if change.why else sentence
 
 

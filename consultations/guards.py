@@ -11,7 +11,7 @@ from audit.triggers import (
 )
 
 CONSULTATION, CALL, PARTICIPANT = "consultations_consultation", "consultations_call", "consultations_participant"
-NOTE = "consultations_note"
+NOTE, MESSAGE, FOLLOW_UP = "consultations_note", "consultations_clinicmessage", "consultations_followup"
 TAKES_TIME = "('planned', 'in_progress')"
 
 
@@ -47,6 +47,11 @@ GUARDS = (
         parent_column="consultation_id",
         owners=["patient_id"],
     ),
+    append_only(MESSAGE),
+    passport(MESSAGE, parent=CONSULTATION, parent_column="consultation_id", owners=["patient_id"]),
+    append_only(FOLLOW_UP),
+    passport(FOLLOW_UP, parent=CONSULTATION, parent_column="consultation_id", owners=["patient_id"]),
+    passport(FOLLOW_UP, parent=CONSULTATION, parent_column="next_id", owners=["patient_id"]),
     immutable("consultations_waitinglistentry", ["patient_id"]),
     immutable("consultations_slotoffer", ["entry_id", "patient_id", "clinician_id", "starts_at", "ends_at"]),
     passport(

@@ -13,6 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from consultations import schedule  # noqa: F401  Django looks for models here
+from consultations.happenings import ClinicMessage as ClinicMessage
+from consultations.happenings import ConsultationChange as ConsultationChange
+from consultations.happenings import FollowUp as FollowUp
 from consultations.states import closed_vocabulary
 from patients.models import Clinician, Patient
 
@@ -41,6 +44,7 @@ class Consultation(models.Model):
         Status.REQUESTED: frozenset({Status.PLANNED, Status.CANCELLED}),
         Status.PLANNED: frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.NO_SHOW}),
         Status.IN_PROGRESS: frozenset({Status.COMPLETED}),
+        Status.NO_SHOW: frozenset({Status.PLANNED}),
     }
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -81,31 +85,6 @@ class Consultation(models.Model):
 
     def __str__(self) -> str:
         return f"consultation {self.pk}"
-
-
-@closed_vocabulary("what")
-class ConsultationChange(models.Model):
-    """What became of a booking: moved or cancelled, by whom and why. Append-only; the patient can read all of it."""
-
-    class What(models.TextChoices):
-        MOVED = "moved", _("moved")
-        CANCELLED = "cancelled", _("cancelled")
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    consultation = models.ForeignKey(Consultation, on_delete=models.PROTECT, related_name="changes")
-    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
-    what = models.CharField(max_length=16, choices=What)
-    was = models.DateTimeField()  # when it would have started
-    why = models.CharField(max_length=200, blank=True)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
-    at = models.DateTimeField()
-
-    class Meta:
-        default_permissions = ()
-        ordering = ["at"]
-
-    def __str__(self) -> str:
-        return f"{self.what}: {self.consultation_id}"
 
 
 @closed_vocabulary("status", "preferred_mode")

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -56,7 +55,7 @@ def state_text(consultation: Consultation, now: datetime) -> str:
 
 
 def row(user: Viewer, consultation: Consultation, now: datetime) -> dict[str, Any]:
-    """Shape: one row of `consultations/_rows.html`, `_next.html` and `clinic/_today.html`."""
+    """Shape: one row of `consultations/_rows.html` and `_next.html`; `day_pages` adds more for `clinic/_today.html`."""
     return {
         "consultation": consultation,
         "starts_at": consultation.starts_at,
@@ -73,33 +72,25 @@ def row(user: Viewer, consultation: Consultation, now: datetime) -> dict[str, An
     }
 
 
-def _own(user: Viewer) -> QuerySet[Consultation]:
+def own(user: Viewer) -> QuerySet[Consultation]:
+    """Return what a row needs, of everything this person may see."""
     return policy.visible_to(user).select_related("patient__user", "clinician__user").prefetch_related("participants")
 
 
 def upcoming(user: Viewer, now: datetime) -> list[dict[str, Any]]:
     """Return the next consultations, soonest first; one that ran out of its time is not next."""
     since = now - timedelta(hours=2)
-    planned = _own(user).filter(status__in=LIVE, ends_at__gt=since).order_by("starts_at")[:20]
+    planned = own(user).filter(status__in=LIVE, ends_at__gt=since).order_by("starts_at")[:20]
     return [row(user, c, now) for c in planned if c.ends_at > now or may_be_joined(c, now=now)]
 
 
 def past(user: Viewer) -> QuerySet[Consultation]:
-    return _own(user).exclude(status__in=LIVE).order_by("-starts_at")
-
-
-def today(user: Viewer, now: datetime) -> list[dict[str, Any]]:
-    """Return a clinician's day in their own zone."""
-    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    # a planned time from last night may still be open to join
-    from_, to = midnight - timedelta(hours=2), midnight + timedelta(days=1, hours=2)
-    day = _own(user).filter(clinician__user=user.pk, starts_at__range=(from_, to)).order_by("starts_at")
-    return [row(user, c, now) for c in day]
+    return own(user).exclude(status__in=LIVE).order_by("-starts_at")
 
 
 def held_with(user: Viewer, patient_id: UUID, now: datetime) -> list[dict[str, Any]]:
     """Return the clinician's own consultations with one patient, newest first."""
-    held = _own(user).filter(clinician__user=user.pk, patient=patient_id).order_by("-starts_at")
+    held = own(user).filter(clinician__user=user.pk, patient=patient_id).order_by("-starts_at")
     return [row(user, consultation, now) for consultation in held[:MOST_HELD]]
 
 

@@ -14,3 +14,10 @@ cancelled = Signal()
 
 # Sent with `offer` and `now` after the transaction that keeps a time for somebody on the waiting list.
 offered = Signal()
+
+# Sent with `consultation` and `now` after the transaction that marked it as missed by its patient, or took that back.
+missed = Signal()
+expected = Signal()
+
+# Sent with `message` (a `ClinicMessage`) and `now` after the transaction that wrote it.
+told = Signal()

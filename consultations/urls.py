@@ -1,6 +1,6 @@
 from django.urls import path
 
-from consultations import booking_views, calendar_views, note_views, views
+from consultations import booking_views, calendar_views, day_views, note_views, views
 
 app_name = "consultations"
 urlpatterns = [
@@ -11,6 +11,11 @@ urlpatterns = [
     path("<uuid:pk>/cancel/", booking_views.cancel, name="cancel"),
     path("<uuid:pk>/calendar.ics", calendar_views.one, name="calendar-file"),
     path("<uuid:pk>/call/", views.call, name="call"),
+    path("<uuid:pk>/wait/", day_views.wait, name="wait"),
+    path("<uuid:pk>/message/", day_views.message, name="message"),
+    path("<uuid:pk>/admit/", day_views.admit, name="admit"),
+    path("<uuid:pk>/missed/", day_views.missed, name="missed"),
+    path("<uuid:pk>/expected/", day_views.expected, name="expected"),
     path("<uuid:pk>/beside/", note_views.beside_call, name="beside"),
     path("<uuid:pk>/note/", note_views.write, name="write_note"),
     path("notes/<uuid:pk>/share/", note_views.share, name="share_note"),

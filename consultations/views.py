@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.roles import LANDING, role_of
 from audit import refusals
-from consultations import booking, booking_pages, note_pages, pages, policy
+from consultations import booking, booking_pages, day_pages, note_pages, pages, policy
 from consultations.models import Consultation, Participant
 from consultations.services import may_be_joined
 from consultations.wordings import CURRENT
@@ -52,6 +52,7 @@ def consultation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "changeable_until": booking_pages.until_when(consultation),
         "history": booking_pages.history(request.user, consultation),
         **_note(request, consultation, now),
+        "wait": day_pages.wait(consultation, now=now),
         "has_begun": consultation.calls.filter(started_at__isnull=False).exists(),
     }
     return render(request, "consultations/detail.html", context)
@@ -78,6 +79,7 @@ def call(request: HttpRequest, pk: UUID) -> HttpResponse:
         "me": me,
         "other": other,
         "wording": CURRENT.text,
+        "wait": day_pages.wait(place.consultation, now=timezone.now()),
     }
     return render(request, "consultations/call.html", context)
 

@@ -268,6 +268,7 @@ BOOKING_MOST_AHEAD = 5  # consultations one patient may have booked at a time
 WAITING_LIST_OFFER_LASTS = timedelta(hours=2)
 CALL_JOIN_OPENS_BEFORE = timedelta(minutes=15)
 CALL_JOIN_CLOSES_AFTER = timedelta(hours=1)
+NO_SHOW_AFTER = timedelta(minutes=10)  # after the start a clinician may say that the patient did not come
 CALL_CAMERA = {"width": 1280, "height": 720, "frame_rate": 15}
 RECORDING_CANVAS = {"width": 1280, "height": 720, "frame_rate": 15}
 RECORDING_BITRATES = {"audio": 32_000, "video": 800_000}

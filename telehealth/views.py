@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from accounts.roles import LANDING, role_of
 from accounts.sites import clinic_site
 from audit.ledger import actor_of
-from consultations import booking_pages, note_pages
+from consultations import booking_pages, day_pages, note_pages
 from consultations import pages as consultation_pages
 from recordings import pages as recording_pages
 from recordings import playback, safe
@@ -52,6 +52,7 @@ def home(request: HttpRequest) -> HttpResponse:
     replays = _last_replays(request)
     context = {
         "next": upcoming[0] if upcoming else None,
+        "wait": day_pages.wait(upcoming[0]["consultation"], now=now) if upcoming else None,
         "upcoming": upcoming[1:],
         "waiting": booking_pages.waiting(request.user, now),
         "last_replays": recording_pages.rows(replays),
@@ -68,13 +69,13 @@ def _last_replays(request: HttpRequest) -> list[Shown]:
 @require_safe
 def today(request: HttpRequest) -> HttpResponse:
     """The clinician's day, asking again by itself."""
-    return render(request, "clinic/_today.html", {"today": consultation_pages.today(request.user, timezone.now())})
+    return render(request, "clinic/_today.html", {"today": day_pages.today(request.user, timezone.now())})
 
 
 @require_safe
 def clinic_index(request: HttpRequest) -> HttpResponse:
     replays = recording_pages.rows(_last_replays(request))
-    day = consultation_pages.today(request.user, timezone.now())
+    day = day_pages.today(request.user, timezone.now())
     return clinic_site.index(request, {"today": day, "recent_replays": replays})
 
 

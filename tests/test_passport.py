@@ -21,8 +21,10 @@ from audit.models import Action, Alert, AlertKind, Checkpoint, Entry
 from consultations.models import (
     Call,
     CallEvent,
+    ClinicMessage,
     Consultation,
     ConsultationChange,
+    FollowUp,
     Note,
     Participant,
     RecordingConsent,
@@ -66,6 +68,7 @@ class Sides:
     ada: dict[str, models.Model]
     ben: dict[str, models.Model]
     spare_call: Call
+    spare: Consultation
 
 
 def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
@@ -94,6 +97,11 @@ def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
             consultation=world.held, patient=world.patient, what="moved", was=world.held.starts_at,
             at=world.held.starts_at,
         ),
+        "ClinicMessage": ClinicMessage.objects.create(
+            consultation=world.held, patient=world.patient, text="Late", by=world.clinician.user,
+            sent_at=world.held.starts_at,
+        ),
+        "FollowUp": FollowUp.objects.create(consultation=world.held, next=world.planned, patient=world.patient),
         "Note": pieces.note,
         "PlaybackRevocation": PlaybackRevocation.objects.create(
             recording=world.recording, patient=world.patient, user=world.colleague.user, why="left",
@@ -115,7 +123,7 @@ def sides(cast: Cast) -> Sides:
     both = [by_name(world, make_pieces(world)) for world in (cast.ada, cast.ben)]
     # A second ended call of the same consultation: a recording needs one that has none yet.
     spare = make_ended_call(cast.ada.held)
-    return Sides(*both, spare_call=spare)
+    return Sides(*both, spare_call=spare, spare=another(cast.ada, starts_in=timedelta(days=3)))
 
 
 @dataclass(frozen=True)
@@ -147,6 +155,12 @@ CHILDREN = [
         fixed=("user_id", "role"),
     ),
     Child(ConsultationChange, _new_id(), ("Consultation", "consultation_id")),
+    Child(ClinicMessage, _new_id(), ("Consultation", "consultation_id"), fixed=("text",)),
+    Child(
+        FollowUp,
+        lambda row, sides: {"id": uuid.uuid4(), "next_id": sides.spare.pk},
+        ("Consultation", "consultation_id"),
+    ),
     Child(
         SlotOffer,
         lambda row, sides: {
@@ -303,7 +317,14 @@ def test_a_row_under_no_parent_at_all_is_refused_at_once(child: Child, sides: Si
         insert(child.model, copy_of(child, sides) | {child.parent[1]: uuid.uuid4()})
 
 
-OTHERWISE = {"role": "guest", "scope": "audio", "what": "release", "misfit": "other", "why": "Another test."}
+OTHERWISE = {
+    "role": "guest",
+    "text": "Other words",
+    "scope": "audio",
+    "what": "release",
+    "misfit": "other",
+    "why": "Another test.",
+}
 
 
 @EACH_CHILD
@@ -373,6 +394,12 @@ def test_a_lease_cannot_be_held_by_the_neighbours_participant(sides: Sides) -> N
         insert(RecorderLease, row | {"participant_id": sides.ben["Participant"].pk})
     with refused("passport"):
         change(sides.ada["RecorderLease"], participant_id=sides.ben["Participant"].pk)
+
+
+def test_what_follows_a_consultation_is_of_the_same_patient(sides: Sides) -> None:
+    row = copy_of(BY_MODEL["FollowUp"], sides)
+    with refused("passport"):
+        insert(FollowUp, row | {"next_id": sides.ben["FollowUp"].next_id})
 
 
 def test_a_patients_place_in_storage_and_keys_stay_theirs(cast: Cast) -> None:
@@ -709,6 +736,9 @@ VIOLATIONS: dict[str, Callable[[Sides], None]] = {
         ends_at=sides.ada["Consultation"].starts_at,
     ),
     "ended_consultation_has_ended_at": violate(Consultation, ended_at=None),
+    "missed_after_it_began": twice(ConsultationChange, what="missed"),
+    "clinic_message_says_something": twice(ClinicMessage, text=""),
+    "follow_up_is_another_consultation": lambda sides: twice(FollowUp, next_id=sides.ada["Consultation"].pk)(sides),
     "one_place_per_person_and_consultation": twice(Participant),
     "one_live_call_per_consultation": two_live_calls,
     "ended_call_has_ended_at": violate(Call, ended_at=None),

@@ -183,6 +183,11 @@ BODIES: dict[str, Callable[[str], tuple[bytes, str, dict[str, str]]]] = {
         "application/x-www-form-urlencoded",
         {},
     ),
+    "/consultations/<pk>/message/": lambda target: (
+        f"text=Words+about+{target}".encode(),
+        "application/x-www-form-urlencoded",
+        {},
+    ),
     "/recordings/<pk>/watched/": lambda target: _json(seconds=1, recording=target),
     "/api/v1/segments/": lambda target: _json(
         segment=str(NEVER), lease=target, mode="audio", epoch=1, mime="audio/webm", t0=1
