@@ -10,6 +10,7 @@ from accounts.models import User, Viewer
 from consultations.models import Consultation, ConsultationUserObjectPermission, Note, Participant
 from consultations.schedule import Availability
 from patients.models import CareRelationship, Clinician, Patient
+from patients.policy import cared_for_by
 
 VIEW, JOIN = "see_consultation", "join_consultation"
 # The place of one of the two people whose consultation it is, held by the account that the profile belongs to.
@@ -64,6 +65,22 @@ def held_by(user: Viewer) -> QuerySet[Consultation]:
 
 def get_held_or_404(user: Viewer, consultation_id: UUID) -> Consultation:
     consultation = held_by(user).select_related("patient__user", "clinician__user").filter(pk=consultation_id).first()
+    if consultation is None:
+        raise Http404
+    return consultation
+
+
+def continued_by(user: Viewer) -> QuerySet[Consultation]:
+    """Consultations whose next appointment this person may book: their clinician, who cares for the patient still.
+
+    SECURITY: booking begins care, so whose care has ended cannot bring it back by booking.
+    """
+    return held_by(user).filter(patient__in=cared_for_by(user).values("pk"))
+
+
+def get_continued_or_404(user: Viewer, consultation_id: UUID) -> Consultation:
+    own = continued_by(user).select_related("patient__user", "clinician__user")
+    consultation = own.filter(pk=consultation_id).first()
     if consultation is None:
         raise Http404
     return consultation

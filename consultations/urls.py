@@ -1,6 +1,6 @@
 from django.urls import path
 
-from consultations import booking_views, calendar_views, day_views, note_views, views
+from consultations import booking_views, calendar_views, day_views, next_views, note_views, views
 
 app_name = "consultations"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("<uuid:pk>/admit/", day_views.admit, name="admit"),
     path("<uuid:pk>/missed/", day_views.missed, name="missed"),
     path("<uuid:pk>/expected/", day_views.expected, name="expected"),
+    path("<uuid:pk>/next/", next_views.next_one, name="next"),
     path("<uuid:pk>/beside/", note_views.beside_call, name="beside"),
     path("<uuid:pk>/note/", note_views.write, name="write_note"),
     path("notes/<uuid:pk>/share/", note_views.share, name="share_note"),

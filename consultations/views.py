@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.roles import LANDING, role_of
 from audit import refusals
-from consultations import booking, booking_pages, day_pages, note_pages, pages, policy
+from consultations import booking, booking_pages, day_pages, next_appointment, note_pages, pages, policy
 from consultations.models import Consultation, Participant
 from consultations.services import may_be_joined
 from consultations.wordings import CURRENT
@@ -53,9 +53,22 @@ def consultation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "history": booking_pages.history(request.user, consultation),
         **_note(request, consultation, now),
         "wait": day_pages.wait(consultation, now=now),
+        **_follow_up(request, consultation),
         "has_begun": consultation.calls.filter(started_at__isnull=False).exists(),
     }
     return render(request, "consultations/detail.html", context)
+
+
+def _follow_up(request: HttpRequest, consultation: Consultation) -> dict[str, Any]:
+    """Shape: what `consultations/_follow_up.html` takes; the next one can be booked once this one has begun."""
+    is_over = consultation.status in (Consultation.Status.COMPLETED, Consultation.Status.NO_SHOW)
+    has_begun = is_over or consultation.status == Consultation.Status.IN_PROGRESS
+    can_book_next = has_begun and policy.continued_by(request.user).filter(pk=consultation.pk).exists()
+    return {
+        "follow_ups": next_appointment.booked_from(consultation, request.user),
+        "can_book_next": can_book_next,
+        "can_book_again": is_over and consultation.patient.user_id == request.user.pk,
+    }
 
 
 def _note(request: HttpRequest, consultation: Consultation, now: datetime) -> dict[str, Any]:
