@@ -41,6 +41,9 @@ class Action(models.TextChoices):
     REGISTERED = "registered"
     CHANGED = "changed"
     RETRIED = "retried"
+    DOWNLOADED = "downloaded"
+    ASKED = "asked"
+    ANSWERED = "answered"
 
 
 class Entry(models.Model):

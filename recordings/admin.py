@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from audit.ledger import actor_of
 from patients.admin import NeverDeleted
 from recordings import (  # noqa: F401  pages of their own
+    deletion_admin,
     jobs_admin,
     quarantine_admin,
     reports_admin,

@@ -1,27 +1,39 @@
-"""Takes what two people have discarded out of the vault. Its rows stay as tombstones: when, how much, whose."""
+"""Takes what two people have discarded, or a patient asked to delete, out of the vault. Its rows stay as tombstones:
+when, how much, whose."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from recordings import safe
-from recordings.models import Chunk, QuarantineDecision
+from recordings.models import Chunk, DeletionRequest, QuarantineDecision, Recording
 from recordings.pipeline.publish import remove_leftovers
 
 
-def waiting() -> list[UUID]:
+def _confirmed() -> tuple[QuerySet[Any], ...]:
     """Return the decisions of which something may still be stored."""
     discarded = QuarantineDecision.objects.filter(
         what=QuarantineDecision.What.DISCARD, confirmed_at__isnull=False, emptied_at=None
     )
-    return list(discarded.order_by("confirmed_at").values_list("pk", flat=True))
+    return discarded, DeletionRequest.objects.filter(confirmed_at__isnull=False, emptied_at=None)
+
+
+def waiting() -> list[UUID]:
+    return [pk for rows in _confirmed() for pk in rows.order_by("confirmed_at").values_list("pk", flat=True)]
 
 
 def empty(decision_id: UUID, *, now: datetime) -> None:
-    """Remove every object of the discarded recording. Errors: StoreUnavailable; the next round goes on."""
-    decision = (
-        QuarantineDecision.objects.select_related("recording__patient").filter(pk__in=waiting()).get(pk=decision_id)
-    )
-    recording, vault = decision.recording, safe.vault()
+    """Remove every object of the recording it is about. Errors: StoreUnavailable; the next round goes on."""
+    for rows in _confirmed():
+        for decision in rows.select_related("recording__patient").filter(pk=decision_id):
+            _remove(decision.recording)
+            rows.filter(pk=decision.pk).update(emptied_at=now)
+
+
+def _remove(recording: Recording) -> None:
+    vault = safe.vault()
     chunks = Chunk.objects.select_related("segment").filter(segment__recording=recording)
     for rendition in recording.renditions.all():
         vault.delete(safe.identity_of(rendition), recording.patient.vault_id)
@@ -30,4 +42,3 @@ def empty(decision_id: UUID, *, now: datetime) -> None:
     for job in recording.jobs.select_related("recording__patient"):
         remove_leftovers(job)
     recording.segments.update(wrapped_spool_key=b"")
-    QuarantineDecision.objects.filter(pk=decision.pk).update(emptied_at=now)

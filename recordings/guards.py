@@ -1,11 +1,11 @@
 """The rules about recordings that the database keeps itself."""
 
-from audit.triggers import Guard, immutable, never_deleted, passport, set_once
+from audit.triggers import Guard, fixed_once, immutable, never_deleted, passport, set_once
 
 RECORDING, SEGMENT, LEASE = "recordings_recording", "recordings_segment", "recordings_recorderlease"
 SUSPENSION, REVOCATION = "recordings_playbacksuspension", "recordings_playbackrevocation"
 DECISION, SHARE = "recordings_quarantinedecision", "recordings_share"
-REPORT = "recordings_accessreport"
+REPORT, REQUEST = "recordings_accessreport", "recordings_deletionrequest"
 
 
 def _belongs_to(parent: str, column: str, table: str) -> tuple[Guard, Guard]:
@@ -62,4 +62,11 @@ GUARDS = (
     immutable(REPORT, ["recording_id", "patient_id", "line", "reported_by_id", "reported_at"]),
     set_once(REPORT, ["handled_at", "handled_by_id"]),
     never_deleted(REPORT),
+    passport(REQUEST, parent=RECORDING, parent_column="recording_id", owners=["patient_id"]),
+    immutable(REQUEST, ["recording_id", "patient_id", "asked_by_id", "asked_at"]),
+    # An acceptance can be taken back until it is confirmed; a refusal says until when and stands.
+    fixed_once(REQUEST, "kept_until", ["answer", "why", "kept_until", "answered_by_id", "answered_at"]),
+    fixed_once(REQUEST, "confirmed_at", ["answer", "why", "answered_by_id", "answered_at", "confirmed_by_id"]),
+    set_once(REQUEST, ["withdrawn_at", "confirmed_at", "emptied_at"]),
+    never_deleted(REQUEST),
 )

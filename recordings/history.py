@@ -26,10 +26,13 @@ PER_PAGE = 25
 # Told in other lines: seconds stand with their viewing, a report with the line it is about.
 ELSEWHERE = (Action.LISTED, Action.WATCHED, Action.REPORTED)
 WORDS = {
+    Action.ASKED: gettext_lazy("asked that it be deleted"),
+    Action.ANSWERED: gettext_lazy("answered that it must be kept"),
     Action.REFUSED: gettext_lazy("tried to open it and was refused"),
     Action.PAUSED: gettext_lazy("asked for it while it was paused"),
     Action.PUBLISHED: gettext_lazy("prepared the replay"),
     Action.RETRIED: gettext_lazy("had it prepared once more"),
+    Action.DOWNLOADED: gettext_lazy("downloaded a copy"),
     Action.QUARANTINED: gettext_lazy("held it back for a check"),
     Action.HANDLED: gettext_lazy("looked into why it is held back"),
     Action.RELEASED: gettext_lazy("released it after a check"),
@@ -43,13 +46,18 @@ WORDS = {
     Action.PROPOSED: gettext_lazy("proposed to share it with %(name)s until %(until)s"),
     Action.AGREED: gettext_lazy("agreed to share it with %(name)s until %(until)s"),
 }
-ENDED = {
-    "withdrawn": gettext_lazy("ended the share with %(name)s"),
-    "declined": gettext_lazy("decided that it is not shared with %(name)s"),
-    "ran_out": gettext_lazy("closed the share with %(name)s: its time was over"),
+BY_REASON = {
+    (Action.UNSHARED, "withdrawn"): gettext_lazy("ended the share with %(name)s"),
+    (Action.UNSHARED, "declined"): gettext_lazy("decided that it is not shared with %(name)s"),
+    (Action.UNSHARED, "ran_out"): gettext_lazy("closed the share with %(name)s: its time was over"),
+    (Action.ASKED, "keep"): gettext_lazy("took the request to delete it back"),
+    (Action.HANDLED, "deletion_proposed"): gettext_lazy("proposed to delete it, as was asked"),
+    (Action.HANDLED, "deletion_withdrawn"): gettext_lazy("took the proposal to delete it back"),
+    (Action.DISCARDED, "patient_asked"): gettext_lazy("deleted it for good, as was asked"),
 }
 WHY_REFUSED = {
     "stranger": gettext_lazy("nothing gives them the right"),
+    "copy_not_theirs": gettext_lazy("only the patient may keep a copy"),
     "not_of_it": gettext_lazy("they may watch it and nothing more"),
     "revoked": gettext_lazy("their right was taken"),
     "share_ran_out": gettext_lazy("the time of the share was over"),
@@ -180,7 +188,8 @@ def _what(entry: Entry, known: _Known) -> str:
         return _("watched %(time)s") % {"time": spoken(seconds)} if seconds else _("opened it")
     if entry.action == Action.REFUSED and entry.reason.startswith("replay_"):
         return _("could not be shown it: what is stored could not be read")
-    words = ENDED.get(entry.reason, "") if entry.action == Action.UNSHARED else WORDS.get(Action(entry.action), "")
+    action = Action(entry.action)
+    words = BY_REASON.get((action, entry.reason)) or WORDS.get(action) or ""
     until = parse_datetime(entry.detail.get("until", ""))
     facts = {"name": _named(entry, known), "until": date_format(localtime(until), "j M Y") if until else ""}
     return str(words) % facts

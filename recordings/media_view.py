@@ -1,4 +1,5 @@
-"""`GET /recordings/<uuid>/media/`: bytes of a replay, decrypted on the way, never more than a person may see."""
+"""`GET /recordings/<uuid>/media/` and `…/download/`: bytes of a replay, decrypted on the way, never more than a person
+may see."""
 
 import asyncio
 import hmac
@@ -10,6 +11,7 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
@@ -17,7 +19,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.sessions import user_of_session
 from audit.ledger import Actor, actor_of
-from recordings import intact, playback, policy
+from recordings import copies, intact, playback, policy
 from recordings.models import Rendition
 from recordings.playback import Opened
 from recordings.ranges import MOST_BYTES, Span, Unsatisfiable, span_of
@@ -35,26 +37,47 @@ def entity_tag(rendition: Rendition, user_id: object) -> str:
 
 @require_safe
 async def media(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """For the player: a range at a time."""
     user = await request.auser()
     if not user.is_authenticated:
         return HttpResponse(status=401)
     actor = await sync_to_async(actor_of)(request)
     opened = await sync_to_async(playback.open_replay)(user, pk, actor=actor, now=timezone.now())
+    return await _answer(request, opened, actor, most=MOST_BYTES, disposition="inline")
+
+
+@require_safe
+async def download(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """A file to keep, for the patient. What broke off goes on: a browser asks once for all of the rest."""
+    user = await request.auser()
+    if not user.is_authenticated:
+        return redirect_to_login(request.get_full_path())
+    actor = await sync_to_async(actor_of)(request)
+    is_read = request.method != "HEAD"
+    opened = await sync_to_async(copies.open_copy)(user, pk, actor=actor, now=timezone.now(), is_read=is_read)
+    return await _answer(request, opened, actor, most=opened.rendition.byte_length, disposition="attachment")
+
+
+async def _answer(
+    request: HttpRequest, opened: Opened, actor: Actor, *, most: int, disposition: str
+) -> HttpResponseBase:
+    user, pk = opened.shown.viewer, opened.recording.pk
     tag = entity_tag(opened.rendition, user.pk)
     wanted = request.headers.get("Range")
     if request.headers.get("If-Range", tag) != tag:
         wanted = None
     length = opened.rendition.byte_length
+    headers = {"Content-Type": opened.rendition.content_type, "Content-Disposition": _named(opened, disposition)}
     try:
-        span = span_of(wanted, length)
+        span = span_of(wanted, length, most)
     except Unsatisfiable:
-        return _with_headers(HttpResponse(status=416), opened, tag, {"Content-Range": f"bytes */{length}"})
-    headers = {"Content-Length": str(span.stop - span.start), "Content-Type": opened.rendition.content_type}
+        return _with_headers(HttpResponse(status=416), tag, headers | {"Content-Range": f"bytes */{length}"})
+    headers["Content-Length"] = str(span.stop - span.start)
     if span.is_partial:
         headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{length}"
     status = 206 if span.is_partial else 200
     if request.method == "HEAD":
-        return _with_headers(HttpResponse(status=status), opened, tag, headers)
+        return _with_headers(HttpResponse(status=status), tag, headers)
 
     def may_go_on() -> bool:
         try:
@@ -67,7 +90,7 @@ async def media(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     await sync_to_async(_give_back_connection)()
     if body is None:
         return HttpResponse(status=503, headers={"Retry-After": "5"})
-    return _with_headers(StreamingHttpResponse(body, status=status), opened, tag, headers)
+    return _with_headers(StreamingHttpResponse(body, status=status), tag, headers)
 
 
 def _give_back_connection() -> None:
@@ -76,14 +99,18 @@ def _give_back_connection() -> None:
         connection.close()
 
 
-def _with_headers(response: R, opened: Opened, tag: str, headers: dict[str, str]) -> R:
+def _named(opened: Opened, disposition: str) -> str:
+    """SECURITY: the name of a file lies open wherever it is kept, so it says nothing of whom, when or why."""
     suffix = "weba" if opened.rendition.content_type.startswith("audio") else "webm"
+    return f'{disposition}; filename="consultation.{suffix}"'
+
+
+def _with_headers(response: R, tag: str, headers: dict[str, str]) -> R:
     for name, value in {
         "Accept-Ranges": "bytes",
         "ETag": tag,
         "Cache-Control": "private, no-store",
         "Vary": "Cookie",
-        "Content-Disposition": f'inline; filename="consultation.{suffix}"',
         "X-Accel-Buffering": "no",
         **headers,
     }.items():

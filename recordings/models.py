@@ -17,6 +17,7 @@ from consultations.models import Call, Consultation, Mode, Participant
 from consultations.states import closed_vocabulary
 from patients.models import Clinician, Patient
 from recordings.decisions import QuarantineDecision as QuarantineDecision
+from recordings.deletion_requests import DeletionRequest as DeletionRequest
 from recordings.reports import AccessReport as AccessReport
 from recordings.rights import PlaybackRevocation as PlaybackRevocation
 from recordings.rights import Share as Share

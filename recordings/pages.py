@@ -4,6 +4,7 @@ Takes what the guard let through (`Shown`), which names its viewer; never a bare
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -91,6 +92,11 @@ def row(shown: Shown) -> dict[str, Any]:
     }
 
 
+def kept_until(shown: Shown) -> datetime | None:
+    """Return until when it is kept at least, None while its replay is not made."""
+    return shown.recording.retain_until
+
+
 def shares(shown: Shown, standing: Iterable[Share]) -> list[dict[str, Any]]:
     """Shape: `shares` of `recordings/sharing.html`. `standing` are this recording's.
 
@@ -170,7 +176,7 @@ def accesses(replays: Iterable[Shown], viewer: Viewer, *, most: int = 20) -> lis
     Everybody's last opening is among them, however often others came.
     """
     own = [one.recording.pk for one in replays if one.is_own]
-    opened = Entry.objects.filter(object_id__in=own, action=Action.OPENED)
+    opened = Entry.objects.filter(object_id__in=own, action__in=(Action.OPENED, Action.DOWNLOADED))
     newest = opened.order_by("-seq").values_list("seq", flat=True)[:most]
     last_of_each = opened.order_by().values("actor").annotate(last=Max("seq")).values_list("last", flat=True)
     entries = list(Entry.objects.filter(seq__in={*newest, *last_of_each}).order_by("-seq"))
@@ -186,8 +192,14 @@ def _access(entry: Entry, person: User | None, viewer: Viewer, watched: dict[str
         "who": _("You") if person and person.pk == viewer.pk else name,
         "role": _("clinician") if hasattr(person, "clinician") else "",
         "when": entry.at,
-        "what": _("watched %(time)s") % {"time": spoken(seconds)} if seconds else _("opened"),
+        "what": _watched(entry, seconds),
     }
+
+
+def _watched(entry: Entry, seconds: int) -> str:
+    if entry.action == Action.DOWNLOADED:
+        return _("downloaded a copy")
+    return _("watched %(time)s") % {"time": spoken(seconds)} if seconds else _("opened")
 
 
 WAITING = (Status.CAPTURING, Status.SEALED, Status.PROCESSING)

@@ -35,7 +35,7 @@ class Paused(Exception):
 class Opened:
     shown: Shown
     rendition: Rendition
-    viewing: PlaybackSession
+    viewing: PlaybackSession | None  # none for a copy, which is one line of the ledger
 
     @property
     def recording(self) -> Recording:
@@ -102,10 +102,15 @@ def open_replay(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: d
     """
     shown = recording_or_404(user, recording_id, actor=actor, now=now)
     recording = shown.recording
+    rendition = newest_replay_or_404(recording)
+    return Opened(shown, rendition, _viewing(user, recording, actor, now))
+
+
+def newest_replay_or_404(recording: Recording) -> Rendition:
     rendition = recording.renditions.filter(kind=Rendition.Kind.REPLAY).order_by("-version").first()
     if rendition is None:
         raise Http404
-    return Opened(shown, rendition, _viewing(user, recording, actor, now))
+    return rendition
 
 
 def _viewing(user: Viewer, recording: Recording, actor: ledger.Actor, now: datetime) -> PlaybackSession:
@@ -142,7 +147,9 @@ def _begin(
     return viewing
 
 
-def count_bytes(viewing: PlaybackSession, byte_length: int) -> None:
+def count_bytes(viewing: PlaybackSession | None, byte_length: int) -> None:
+    if viewing is None:
+        return
     PlaybackSession.objects.filter(pk=viewing.pk).update(
         ranges=F("ranges") + 1, bytes_served=F("bytes_served") + byte_length
     )
@@ -199,6 +206,13 @@ def replays_of(user: Viewer, patient_id: UUID, most: int, *, actor: ledger.Actor
     """Return the newest replays of what this clinician held with one patient. Errors: Leak, LedgerUnavailable."""
     held = _replays_for(user).filter(patient=patient_id, clinician__user=user.pk)
     return record_listing(user, held[:most], actor=actor, now=now)
+
+
+def held_among(user: Viewer, ids: Iterable[UUID], *, actor: ledger.Actor, now: datetime) -> list[Shown]:
+    """Return which of these are one's own, whatever their state; the ledger says which. Errors: Leak,
+    LedgerUnavailable."""
+    held = policy.held_by(user).select_related("consultation", "patient", "clinician__user")
+    return record_listing(user, held.filter(pk__in=list(ids)), actor=actor, now=now)
 
 
 def record_listing(

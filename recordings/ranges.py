@@ -21,8 +21,8 @@ class Span:
     is_partial: bool
 
 
-def span_of(header: str | None, length: int) -> Span:
-    """Return what to send: at most 2 MiB of a single range, or the whole when no range of ours is asked.
+def span_of(header: str | None, length: int, most: int = MOST_BYTES) -> Span:
+    """Return what to send: at most `most` bytes of a single range, or the whole when no range of ours is asked.
 
     Errors: Unsatisfiable.
     """
@@ -41,4 +41,4 @@ def span_of(header: str | None, length: int) -> Span:
         return whole
     if start >= stop:
         raise Unsatisfiable
-    return Span(start, min(stop, start + MOST_BYTES), is_partial=True)
+    return Span(start, min(stop, start + most), is_partial=True)

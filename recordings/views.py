@@ -3,6 +3,7 @@
 import json
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from audit import refusals
 from audit.ledger import actor_of
 from consultations import policy as consultation_policy
-from recordings import pages, playback
+from recordings import deletion, pages, playback
 
 MOST_SECONDS_AT_ONCE = 120
 
@@ -23,7 +24,13 @@ MOST_SECONDS_AT_ONCE = 120
 def recording_list(request: HttpRequest) -> HttpResponse:
     number, actor = request.GET.get("page"), actor_of(request)
     page = playback.page_of_replays(request.user, number, actor=actor, now=timezone.now())
-    return render(request, "recordings/list.html", {"replays": pages.rows(page), "page_obj": page})
+    context = {
+        "replays": pages.rows(page),
+        "page_obj": page,
+        "retention_days": settings.RECORDING_RETENTION_DAYS,
+        "requests": deletion.rows_of(request.user, actor=actor, now=timezone.now()),
+    }
+    return render(request, "recordings/list.html", context)
 
 
 @require_safe
@@ -41,6 +48,9 @@ def recording_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "accesses": pages.accesses([shown], request.user),
         "audience_text": pages.audience_text(shown, note),
         "is_own": shown.is_own,
+        "is_patient": deletion.is_its_patient(shown),
+        "kept_until": pages.kept_until(shown),
+        "request_to_delete": deletion.newest_of(shown),
         "note": note,
     }
     return render(request, "recordings/detail.html", context)

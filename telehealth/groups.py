@@ -18,6 +18,7 @@ LOOK = {
         "view_quarantinedecision",
         "view_accessreport",
         "view_playbackrevocation",
+        "view_deletionrequest",
     ],
 }
 TIMES = ("availability", "timeoff")
@@ -40,6 +41,7 @@ REGISTER = {
         "change_accessreport",
         "add_playbackrevocation",
         "change_playbackrevocation",
+        "decide_deletion",
     ],
 }
 

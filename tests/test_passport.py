@@ -36,6 +36,7 @@ from patients.models import CareRelationship, Patient, PatientKey
 from recordings.models import (
     AccessReport,
     Chunk,
+    DeletionRequest,
     PlaybackRevocation,
     PlaybackSession,
     PlaybackSuspension,
@@ -110,6 +111,9 @@ def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
         "AccessReport": AccessReport.objects.create(
             recording=world.recording, patient=world.patient, line=1, reported_by=world.patient.user,
             reported_at=timezone.now(),
+        ),
+        "DeletionRequest": DeletionRequest.objects.create(
+            recording=world.recording, patient=world.patient, asked_by=world.patient.user, asked_at=world.held.ends_at
         ),
         "Share": Share.objects.create(
             recording=world.recording, patient=world.patient, grantee=world.colleague.user, name="C", reason="Advice",
@@ -217,6 +221,12 @@ CHILDREN = [
         lambda row, sides: {"id": uuid.uuid4(), "line": row["line"] + 1},
         ("Recording", "recording_id"),
         fixed=("reported_by_id", "reported_at"),
+    ),
+    Child(
+        DeletionRequest,
+        lambda row, sides: {"id": uuid.uuid4(), "withdrawn_at": row["asked_at"]},
+        ("Recording", "recording_id"),
+        fixed=("asked_by_id",),
     ),
     Child(
         Share,
@@ -702,6 +712,17 @@ def answered_report(**facts: Any) -> Callable[[Sides], None]:
     return violation
 
 
+def answered_request(*, by: str = "", **facts: Any) -> Callable[[Sides], None]:
+    """Answer the standing request as its patient; `by` says that they confirm it, too."""
+
+    def violation(sides: Sides) -> None:
+        asked = sides.ada["DeletionRequest"]
+        people = {"answered_by_id": asked.asked_by_id} | ({"confirmed_by_id": asked.asked_by_id} if by else {})
+        change(asked, why="A test", answered_at=timezone.now(), **people, **facts)
+
+    return violation
+
+
 def two_drafts(sides: Sides) -> None:
     row = row_of(sides.ada["Note"]) | {"signed_at": None, "shared_at": None}
     for version in (2, 3):
@@ -763,6 +784,15 @@ VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "one_unfinished_share_per_recording_and_grantee": twice(Share),
     "one_access_report_per_line_and_person": twice(AccessReport),
     "access_report_is_answered_by_somebody_with_a_note": twice(AccessReport, line=2, note="Nobody's"),
+    "one_open_deletion_request_per_recording": twice(DeletionRequest),
+    "deletion_request_is_answered_with_a_reason": violate(DeletionRequest, answer="accepted"),
+    "deletion_is_refused_until_a_day": answered_request(answer="refused"),
+    "deletion_takes_two_people": answered_request(answer="accepted", by="patient", confirmed_at=LONG_AGO),
+    "deletion_is_confirmed_by_somebody": answered_request(answer="accepted", confirmed_at=LONG_AGO),
+    "deletion_request_is_withdrawn_while_open": answered_request(
+        answer="refused", kept_until="2030-01-01", withdrawn_at=LONG_AGO
+    ),
+    "deletion_empties_once_confirmed": violate(DeletionRequest, emptied_at=LONG_AGO),
     "chunk_ends_after_it_begins": violate(Chunk, from_ms=HALF_A_MINUTE_MS),
     "one_rendition_per_kind_and_version": twice(Rendition),
     "one_live_job_per_recording": twice(ProcessingJob),
@@ -839,6 +869,8 @@ def test_a_word_outside_its_vocabulary_is_refused_by_the_database(
         violation = strange_suspension("everything", **{column: "dancing"})
     elif model is AccessReport:
         violation = answered_report(**{column: "dancing"})
+    elif model is DeletionRequest:
+        violation = answered_request(**{column: "dancing"})
     elif model in (
         CallEvent,
         ConsultationChange,

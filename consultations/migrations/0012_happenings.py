@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('consultations', '0010_note_template'),
+        ('consultations', '0011_consultation_by_start'),
         ('patients', '0002_see_patient'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
