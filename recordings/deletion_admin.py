@@ -114,7 +114,7 @@ class DeletionRequestAdmin(FactsOnly):
             request.POST if _asks(request, "answer") else None,
             initial={"kept_until": timezone.localdate(keeps) if keeps else None},
         )
-        if request.method == "POST" and (not form.is_bound or form.is_valid()):
+        if form.is_valid() or _asks(request, "take_back") or _asks(request, "confirm"):
             return self._act(request, asked, form)
         facts = {name: getattr(self, name)(asked) for name in ("started_at", "status", "retain_until", "legal_hold")}
         only_facts(facts)
@@ -138,7 +138,7 @@ class DeletionRequestAdmin(FactsOnly):
             elif _asks(request, "take_back"):
                 deletion.take_back(asked.pk, **who)
                 messages.success(request, _("The proposal is taken back."))
-            elif _asks(request, "confirm"):
+            else:
                 deletion.confirm(asked.pk, **who)
                 messages.success(request, _("Confirmed. It is deleted now."))
         except CannotDelete as refusal:

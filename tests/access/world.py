@@ -24,7 +24,9 @@ from consultations import policy as consultation_policy
 from consultations.booking import book
 from consultations.models import (
     CallEvent,
+    ClinicMessage,
     Consultation,
+    FollowUp,
     Note,
     NoteTemplate,
     Participant,
@@ -40,6 +42,7 @@ from recordings.capture import tokens
 from recordings.models import (
     AccessReport,
     Chunk,
+    DeletionRequest,
     PlaybackRevocation,
     PlaybackSession,
     PlaybackSuspension,
@@ -88,6 +91,7 @@ class Life:
     device: UserSession
     proposal: Share
     report: AccessReport
+    request: DeletionRequest
     revocation: PlaybackRevocation
     template: NoteTemplate
     token: str
@@ -104,7 +108,7 @@ class Life:
             "clinician": world.clinician, "care": care, "user": world.patient.user, "entry": self.entry,
             "alert": self.alert, "suspension": self.suspension, "decision": pieces.decision,
             "device": self.device, "share": self.proposal, "report": self.report, "revocation": self.revocation,
-            "note": pieces.note, "template": self.template,
+            "request": self.request, "note": pieces.note, "template": self.template,
         }  # fmt: skip
         return {kind: str(row.pk) for kind, row in rows.items()}
 
@@ -193,6 +197,11 @@ def _plans(world: World, key: str) -> dict[str, Any]:
     off = TimeOff.objects.create(
         clinician=world.clinician, starts_at=soon, ends_at=soon + FIFTEEN, note=mark(key, "needs")
     )
+    ClinicMessage.objects.create(
+        consultation=world.planned, patient=world.patient, text=mark(key, "message"), by=world.clinician.user,
+        sent_at=timezone.now(),
+    )  # fmt: skip
+    FollowUp.objects.create(consultation=world.held, next=upcoming, patient=world.patient)
     return {"upcoming": upcoming, "offer": offer, "hours": make_hours(world.clinician), "off": off}
 
 
@@ -210,6 +219,9 @@ def _looked_at(world: World, key: str) -> dict[str, Any]:
     report = AccessReport.objects.create(
         recording=recording, patient=world.patient, line=entry.seq, reported_by=world.patient.user, reported_at=now
     )
+    request = DeletionRequest.objects.create(
+        recording=recording, patient=world.patient, asked_by=world.patient.user, asked_at=now
+    )
     # The colleague never had the right: that it is taken changes nothing for anybody.
     revocation = PlaybackRevocation.objects.create(
         recording=recording, patient=world.patient, user=world.colleague.user, why="left", revoked_at=now,
@@ -217,7 +229,7 @@ def _looked_at(world: World, key: str) -> dict[str, Any]:
     )  # fmt: skip
     return {
         "entry": entry, "alert": Alert.objects.get(object_id=recording.pk), "suspension": suspension, "report": report,
-        "revocation": revocation,
+        "revocation": revocation, "request": request,
         "proposal": _share(world, make_user(mark(key, "third")), by=world.clinician.user, key=key, days=7),
     }  # fmt: skip
 
@@ -248,7 +260,7 @@ def _mark(markers: Markers, key: str, life: Life) -> None:
     people = [world.patient, world.patient.user, world.clinician, world.clinician.user]
     facts = [world.held, world.planned, life.upcoming, world.recording, pieces.job, pieces.decision]
     facts += [life.alert, life.suspension, life.offer, life.offer.entry, life.hours, life.off]
-    facts += [life.report, life.revocation]
+    facts += [life.report, life.revocation, life.request]
     content = [world.call, world.replay, pieces.segment, pieces.chunk, pieces.lease, pieces.consent, pieces.viewing]
     content += [pieces.note, life.template]
     markers.add_ids(key, [row.pk for row in people if row], "register")
@@ -315,11 +327,12 @@ def _delete(life: Life) -> None:
     patient = life.world.patient
     people = [patient.user, life.world.clinician.user, life.world.colleague.user]
     below = (Chunk, Segment, PlaybackSession, ProcessingJob, Rendition, RecorderLease, Recording)
-    above = (CallEvent, RecordingConsent, Note, Participant, SlotOffer, WaitingListEntry)
+    above = (ClinicMessage, FollowUp, CallEvent, RecordingConsent, Note, Participant, SlotOffer, WaitingListEntry)
     with triggers.lifted(connection):
         life.suspension.delete()
         life.proposal.delete()
         life.report.delete()
+        life.request.delete()
         life.revocation.delete()
         life.pieces.decision.delete()
         life.alert.delete()
