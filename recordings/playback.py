@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.core.paginator import Page, Paginator
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import Http404
 
 from accounts.models import Viewer
@@ -21,6 +21,8 @@ from recordings.models import PlaybackSession, Recording, Rendition
 PER_PAGE = 25
 ONE_VIEWING = timedelta(minutes=30)
 ONE_PAUSE = timedelta(minutes=1)
+UNFINISHED_SINCE = timedelta(days=14)
+Status = Recording.Status
 # A player plays at most twice as fast as life, and may report half a minute played before the viewing began anew.
 FASTEST = 2
 REPORTED_LATE_S = 30
@@ -206,6 +208,19 @@ def replays_of(user: Viewer, patient_id: UUID, most: int, *, actor: ledger.Actor
     """Return the newest replays of what this clinician held with one patient. Errors: Leak, LedgerUnavailable."""
     held = _replays_for(user).filter(patient=patient_id, clinician__user=user.pk)
     return record_listing(user, held[:most], actor=actor, now=now)
+
+
+def unfinished_of(user: Viewer, most: int, *, actor: ledger.Actor, now: datetime) -> list[Shown]:
+    """Return the newest recordings this clinician held that are not ready or have gaps; the ledger says which.
+
+    Errors: Leak, LedgerUnavailable.
+    """
+    recent = Q(clinician__user=user.pk, created_at__gt=now - UNFINISHED_SINCE)
+    being_made = policy.basis_for(user).filter(recent).exclude(status__in=(*Recording.PLAYABLE, Status.ERASED))
+    with_gaps = policy.playable_by(user).filter(recent, status=Status.PARTIAL)
+    either = Recording.objects.filter(Q(pk__in=being_made.values("pk")) | Q(pk__in=with_gaps.values("pk")))
+    newest = either.select_related("consultation", "patient", "clinician__user").order_by("-created_at", "-id")[:most]
+    return record_listing(user, newest, actor=actor, now=now)
 
 
 def held_among(user: Viewer, ids: Iterable[UUID], *, actor: ledger.Actor, now: datetime) -> list[Shown]:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from audit import refusals
 from audit.ledger import actor_of
 from consultations import policy as consultation_policy
-from recordings import deletion, pages, playback
+from recordings import deletion, missing, pages, playback
 
 MOST_SECONDS_AT_ONCE = 120
 
@@ -45,6 +45,7 @@ def recording_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "media_url": reverse("recordings:media", args=[pk]),
         "watched_url": reverse("recordings:watched", args=[pk]),
         "timeline": pages.parts(shown),
+        "holes": missing.holes(shown),
         "accesses": pages.accesses([shown], request.user),
         "audience_text": pages.audience_text(shown, note),
         "is_own": shown.is_own,

@@ -17,13 +17,14 @@ from accounts.sites import clinic_site
 from audit.ledger import actor_of
 from consultations import booking_pages, day_pages, note_pages
 from consultations import pages as consultation_pages
+from recordings import missing, playback, safe
 from recordings import pages as recording_pages
-from recordings import playback, safe
 from recordings.guard import Shown
 from recordings.vault import VaultError
 from telehealth import demo
 
 LAST_REPLAYS = 3
+MOST_UNFINISHED = 10
 log = logging.getLogger(__name__)
 
 
@@ -76,7 +77,9 @@ def today(request: HttpRequest) -> HttpResponse:
 def clinic_index(request: HttpRequest) -> HttpResponse:
     replays = recording_pages.rows(_last_replays(request))
     day = day_pages.today(request.user, timezone.now())
-    return clinic_site.index(request, {"today": day, "recent_replays": replays})
+    unfinished = playback.unfinished_of(request.user, MOST_UNFINISHED, actor=actor_of(request), now=timezone.now())
+    panels = {"today": day, "recent_replays": replays, "unfinished": missing.rows(unfinished)}
+    return clinic_site.index(request, panels)
 
 
 @require_safe
