@@ -52,7 +52,8 @@ class NextForm(forms.Form):
 
 
 def _time(starts_at: datetime) -> str:
-    return timezone.localtime(starts_at).strftime("%H:%M")
+    """Say the day, too: of a closed list only this is seen."""
+    return date_format(timezone.localtime(starts_at), "D j M, H:i")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

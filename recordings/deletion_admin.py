@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from audit.ledger import actor_of
@@ -61,7 +62,7 @@ class AnswerForm(forms.Form):
 class DeletionRequestAdmin(FactsOnly):
     """What waits for an answer stands first."""
 
-    list_display = ("asked_at", "state", "recording_id", "kept_until", "answered_by", "confirmed_by")
+    list_display = ("asked_at", "state", "started_at", "kept_until", "answered_by", "confirmed_by")
     list_filter = ("answer",)
     list_select_related = ("recording", "answered_by", "confirmed_by")
     ordering = (F("answered_at").asc(nulls_first=True), "asked_at")
@@ -79,16 +80,17 @@ class DeletionRequestAdmin(FactsOnly):
         return str(answered or _("waits for an answer"))
 
     @admin.display(description=_("consultation"))
-    def started_at(self, request: DeletionRequest) -> Any:
-        return request.recording.started_at
+    def started_at(self, request: DeletionRequest) -> str:
+        return date_format(timezone.localtime(request.recording.started_at), "j M Y, H:i")
 
     @admin.display(description=_("recording is"))
     def status(self, request: DeletionRequest) -> str:
         return str(request.recording.get_status_display())
 
     @admin.display(description=_("kept by rule until"))
-    def retain_until(self, request: DeletionRequest) -> Any:
-        return request.recording.retain_until
+    def retain_until(self, request: DeletionRequest) -> str:
+        until = request.recording.retain_until
+        return date_format(timezone.localtime(until), "j M Y") if until else str(_("no day yet"))
 
     @admin.display(description=_("legal hold"), boolean=True)
     def legal_hold(self, request: DeletionRequest) -> bool:
@@ -97,6 +99,9 @@ class DeletionRequestAdmin(FactsOnly):
     def get_urls(self) -> list[URLPattern]:
         answer = self.admin_site.admin_view(self.answer)
         return [path("<uuid:pk>/answer/", answer, name="answer_deletion"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": _("Requests to delete")} | (extra_context or {}))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -14,7 +14,7 @@ EDGES = "tests/test_policy_edges.py"
 TESTS = {
     "recordings/policy.py": [EDGES, "tests/test_revocations.py", "tests/test_suspensions.py"],
     "recordings/guard.py": ["tests/test_guard_edges.py", "tests/test_guard.py"],
-    "consultations/policy.py": [EDGES],
+    "consultations/policy.py": [EDGES, "tests/test_next_appointment.py"],
     "patients/policy.py": [EDGES],
 }
 TARGET = 0.95
