@@ -188,8 +188,11 @@ def report_unreadable(opened: Opened, fault: Exception, *, actor: ledger.Actor, 
 
 def _replays_for(user: Viewer) -> QuerySet[Recording]:
     """Their own, and what is shared with them."""
-    replays = policy.playable_by(user).select_related("consultation", "patient", "clinician__user")
-    return replays.order_by("-created_at", "-id")
+    return _newest_first(policy.playable_by(user))
+
+
+def _newest_first(recordings: QuerySet[Recording]) -> QuerySet[Recording]:
+    return recordings.select_related("consultation", "patient", "clinician__user").order_by("-created_at", "-id")
 
 
 def page_of_replays(user: Viewer, number: str | None, *, actor: ledger.Actor, now: datetime) -> Page[Shown]:
@@ -218,9 +221,10 @@ def unfinished_of(user: Viewer, most: int, *, actor: ledger.Actor, now: datetime
     recent = Q(clinician__user=user.pk, created_at__gt=now - UNFINISHED_SINCE)
     being_made = policy.basis_for(user).filter(recent).exclude(status__in=(*Recording.PLAYABLE, Status.ERASED))
     with_gaps = policy.playable_by(user).filter(recent, status=Status.PARTIAL)
-    either = Recording.objects.filter(Q(pk__in=being_made.values("pk")) | Q(pk__in=with_gaps.values("pk")))
-    newest = either.select_related("consultation", "patient", "clinician__user").order_by("-created_at", "-id")[:most]
-    return record_listing(user, newest, actor=actor, now=now)
+    # Each by the clinician's own index; together in one query they would be looked for among everybody's.
+    newest = [one for rows in (being_made, with_gaps) for one in _newest_first(rows)[:most]]
+    newest.sort(key=lambda one: (one.created_at, one.pk), reverse=True)
+    return record_listing(user, newest[:most], actor=actor, now=now)
 
 
 def held_among(user: Viewer, ids: Iterable[UUID], *, actor: ledger.Actor, now: datetime) -> list[Shown]:
