@@ -81,6 +81,7 @@ def test_the_staff_site_holds_our_own_pages_only() -> None:
         "patients.Clinician",
         "patients.Patient",
         "recordings.AccessReport",
+        "recordings.DeletionRequest",
         "recordings.PlaybackRevocation",
         "recordings.PlaybackSuspension",
         "recordings.ProcessingJob",
