@@ -6,17 +6,30 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.noted import NotedAdmin, ReasonForm
 
 
+class GroupChoice(forms.ModelMultipleChoiceField):
+    """The portal makes the groups, so it can say their names in any language."""
+
+    def label_from_instance(self, group: Group) -> str:  # type: ignore[override]
+        return gettext(group.name)
+
+
 class PersonForm(ReasonForm):
     access = frozenset({"is_active", "is_staff", "groups"})
-    groups = forms.ModelMultipleChoiceField(
+    groups = GroupChoice(
         Group.objects.order_by("name"), label=_("Groups"), required=False, widget=forms.CheckboxSelectMultiple
     )
+
+
+class GroupFilter(admin.RelatedFieldListFilter):
+    def field_choices(self, *which: Any) -> list[tuple[str, Any]]:  # type: ignore[override]
+        return [(pk, gettext(str(name))) for pk, name in super().field_choices(*which)]
 
 
 @admin.register(User)
@@ -25,7 +38,7 @@ class PersonAdmin(NotedAdmin):
 
     form = PersonForm
     list_display = ("email", "name", "is_active", "is_staff", "last_login")
-    list_filter = ("is_active", "is_staff", "groups")
+    list_filter = ("is_active", "is_staff", ("groups", GroupFilter))
     search_fields = ("email", "name")
     ordering = ("email",)
     readonly_fields = ("last_login", "date_joined")

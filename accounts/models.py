@@ -11,9 +11,10 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
-ADMINISTRATORS = "Administrators"
-STAFF = "Staff"
+ADMINISTRATORS = gettext_noop("Administrators")
+STAFF = gettext_noop("Staff")
 
 
 def validate_time_zone(name: str) -> None:
@@ -70,13 +71,14 @@ class User(AbstractUser):
     )
     language = models.CharField(_("language"), max_length=16, default="en-gb")
     phone = models.CharField(_("phone number"), max_length=32, blank=True, validators=[validate_phone])
-    date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    date_joined = models.DateTimeField(_("account made"), default=timezone.now, editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = ["name"]
     objects = UserManager()  # type: ignore[assignment,misc]
 
     class Meta:
+        verbose_name, verbose_name_plural = _("user"), _("users")
         constraints = [
             models.UniqueConstraint(
                 Lower("email"),

@@ -11,6 +11,7 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
 from audit import alerts, ledger, overview, search
+from audit.codes import AboutAnObject, ObjectTypeFilter
 from audit.models import Action, Alert, Entry
 
 OFFERED = frozenset({"action__exact", "object_type", "object_type__exact", "object_type__isnull", "from", "to"})
@@ -44,9 +45,9 @@ class Day(admin.FieldListFilter):
 
 
 @admin.register(Entry)
-class EntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("seq", "at", "action", "object_type", "object_id", "actor", "reason")
-    list_filter = (("at", Day), "action", "object_type")
+class EntryAdmin(AboutAnObject):
+    list_display = ("seq", "at", "action", "kind_of_object", "object_id", "actor", "reason_code")
+    list_filter = (("at", Day), "action", ("object_type", ObjectTypeFilter))
     show_facets = admin.ShowFacets.NEVER  # counting each is another search
     # Looked for by `search.about`; the name only says that there is a field to type in.
     search_fields = ("object_id",)
@@ -55,6 +56,22 @@ class EntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     )
     ordering = ("-seq",)
     show_full_result_count = False
+    fields = (
+        "seq",
+        "at",
+        "action",
+        "kind_of_object",
+        "object_id",
+        "patient",
+        "actor",
+        "reason_code",
+        "detail_code",
+        "session_hash",
+        "request_id",
+        "prev_hash",
+        "hash",
+    )
+    readonly_fields = fields
     change_list_template = "admin/audit/entry/change_list.html"
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
@@ -102,10 +119,10 @@ class AlertForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Alert)
-class AlertAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class AlertAdmin(AboutAnObject):
     """An open alert is changed once: by the note that closes it."""
 
-    list_display = ("kind", "last_at", "times", "object_type", "object_id", "actor", "handled_at")
+    list_display = ("kind", "last_at", "times", "kind_of_object", "object_id", "actor", "handled_at")
     list_filter = ("kind", ("handled_at", admin.EmptyFieldListFilter))
     ordering = (F("handled_at").asc(nulls_first=True), "-last_at")
     form = AlertForm
@@ -115,10 +132,10 @@ class AlertAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "last_at",
         "times",
         "actor",
-        "object_type",
+        "kind_of_object",
         "object_id",
         "patient",
-        "detail",
+        "detail_code",
         "handled_at",
         "handled_by",
         "note",

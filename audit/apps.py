@@ -3,10 +3,12 @@
 from django.apps import AppConfig
 from django.core import checks
 from django.db.models.signals import post_migrate, pre_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class AuditConfig(AppConfig):
     name = "audit"
+    verbose_name = _("Ledger and alerts")
 
     def ready(self) -> None:
         from audit import tasks, triggers  # noqa: F401  doorbell

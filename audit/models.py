@@ -12,59 +12,59 @@ from django.utils.translation import gettext_lazy as _
 class Action(models.TextChoices):
     """What can be said about an object in the ledger."""
 
-    LISTED = "listed"
-    OPENED = "opened"
-    WATCHED = "watched"
-    REFUSED = "refused"
-    PAUSED = "paused"
-    GRANTED = "granted"
-    REVOKED = "revoked"
-    CONSENTED = "consented"
-    WITHDREW = "withdrew"
-    CAPTURED = "captured"
-    PUBLISHED = "published"
-    QUARANTINED = "quarantined"
-    MISUSED = "misused"
-    ALERTED = "alerted"
-    HANDLED = "handled"
-    SUSPENDED = "suspended"
-    RESUMED = "resumed"
-    RELEASED = "released"
-    DISCARDED = "discarded"
-    INVITED = "invited"
-    SHARED = "shared"
-    PROPOSED = "proposed"
-    AGREED = "agreed"
-    UNSHARED = "unshared"
-    REPORTED = "reported"
-    SIGNED = "signed"
-    REGISTERED = "registered"
-    CHANGED = "changed"
-    RETRIED = "retried"
-    DOWNLOADED = "downloaded"
-    ASKED = "asked"
-    ANSWERED = "answered"
+    LISTED = "listed", _("Listed")
+    OPENED = "opened", _("Opened")
+    WATCHED = "watched", _("Watched")
+    REFUSED = "refused", _("Refused")
+    PAUSED = "paused", _("Paused")
+    GRANTED = "granted", _("Granted")
+    REVOKED = "revoked", _("Revoked")
+    CONSENTED = "consented", _("Consented")
+    WITHDREW = "withdrew", _("Withdrew")
+    CAPTURED = "captured", _("Captured")
+    PUBLISHED = "published", _("Published")
+    QUARANTINED = "quarantined", _("Quarantined")
+    MISUSED = "misused", _("Misused")
+    ALERTED = "alerted", _("Alerted")
+    HANDLED = "handled", _("Handled")
+    SUSPENDED = "suspended", _("Suspended")
+    RESUMED = "resumed", _("Resumed")
+    RELEASED = "released", _("Released")
+    DISCARDED = "discarded", _("Discarded")
+    INVITED = "invited", _("Invited")
+    SHARED = "shared", _("Shared")
+    PROPOSED = "proposed", _("Proposed")
+    AGREED = "agreed", _("Agreed")
+    UNSHARED = "unshared", _("Unshared")
+    REPORTED = "reported", _("Reported")
+    SIGNED = "signed", _("Signed")
+    REGISTERED = "registered", _("Registered")
+    CHANGED = "changed", _("Changed")
+    RETRIED = "retried", _("Retried")
+    DOWNLOADED = "downloaded", _("Downloaded")
+    ASKED = "asked", _("Asked")
+    ANSWERED = "answered", _("Answered")
 
 
 class Entry(models.Model):
     """One line: who did what to which object of which patient. Holds ids only, no names and no content."""
 
-    seq = models.BigIntegerField(primary_key=True)
-    at = models.DateTimeField()
-    actor = models.UUIDField(null=True)
-    action = models.CharField(max_length=16, choices=Action)
-    object_type = models.CharField(max_length=32, blank=True)
-    object_id = models.UUIDField(null=True)
-    patient = models.UUIDField(null=True)
-    reason = models.CharField(max_length=64, blank=True)
-    detail = models.JSONField(default=dict)
-    session_hash = models.CharField(max_length=64, blank=True)
-    request_id = models.CharField(max_length=64, blank=True)
-    prev_hash = models.CharField(max_length=64)
-    hash = models.CharField(max_length=64, unique=True)
+    seq = models.BigIntegerField(_("line"), primary_key=True)
+    at = models.DateTimeField(_("when"))
+    actor = models.UUIDField(_("who"), null=True)
+    action = models.CharField(_("what"), max_length=16, choices=Action)
+    object_type = models.CharField(_("of what"), max_length=32, blank=True)
+    object_id = models.UUIDField(_("which"), null=True)
+    patient = models.UUIDField(_("patient"), null=True)
+    reason = models.CharField(_("reason"), max_length=64, blank=True)
+    detail = models.JSONField(_("details"), default=dict)
+    session_hash = models.CharField(_("sign-in"), max_length=64, blank=True)
+    request_id = models.CharField(_("request"), max_length=64, blank=True)
+    prev_hash = models.CharField(_("seal of the line before"), max_length=64)
+    hash = models.CharField(_("seal"), max_length=64, unique=True)
 
     class Meta:
-        verbose_name_plural = "entries"
+        verbose_name, verbose_name_plural = _("line of the ledger"), _("lines of the ledger")
         constraints = [
             models.CheckConstraint(condition=models.Q(action__in=Action.values), name="entry_action_is_known"),
             models.CheckConstraint(condition=models.Q(seq__gte=1), name="entry_seq_starts_at_one"),
@@ -82,7 +82,7 @@ class Entry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.seq} {self.action}"
+        return f"{self.seq} {self.get_action_display()}"
 
 
 class Checkpoint(models.Model):
@@ -139,21 +139,22 @@ class Alert(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    kind = models.CharField(max_length=32, choices=AlertKind)
-    raised_at = models.DateTimeField()
-    last_at = models.DateTimeField()
-    times = models.PositiveIntegerField(default=1)
-    actor = models.UUIDField(null=True)
-    object_type = models.CharField(max_length=32, blank=True)
-    object_id = models.UUIDField(null=True)
-    patient = models.UUIDField(null=True)
-    detail = models.JSONField(default=dict)
+    kind = models.CharField(_("what happened"), max_length=32, choices=AlertKind)
+    raised_at = models.DateTimeField(_("first seen"))
+    last_at = models.DateTimeField(_("last seen"))
+    times = models.PositiveIntegerField(_("times"), default=1)
+    actor = models.UUIDField(_("who"), null=True)
+    object_type = models.CharField(_("with what"), max_length=32, blank=True)
+    object_id = models.UUIDField(_("which"), null=True)
+    patient = models.UUIDField(_("patient"), null=True)
+    detail = models.JSONField(_("details"), default=dict)
     mailed_at = models.DateTimeField(null=True)
-    handled_at = models.DateTimeField(null=True)
-    handled_by = models.UUIDField(null=True)
+    handled_at = models.DateTimeField(_("handled"), null=True)
+    handled_by = models.UUIDField(_("handled by"), null=True)
     note = models.TextField(_("what was found and done"), blank=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("alert"), _("alerts")
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(kind__in=AlertKind.values),

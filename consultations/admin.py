@@ -48,7 +48,7 @@ class ConsultationAdmin(NotedAdmin, NeverDeleted):
     def patient_of(self, obj: Consultation) -> UUID:
         return obj.patient_id
 
-    @admin.display(description="patient", ordering="patient__name")
+    @admin.display(description=_("patient"), ordering="patient__name")
     def patient_name(self, consultation: Consultation) -> str:
         return consultation.patient.name
 

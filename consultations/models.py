@@ -16,6 +16,7 @@ from consultations import schedule  # noqa: F401  Django looks for models here
 from consultations.happenings import ClinicMessage as ClinicMessage
 from consultations.happenings import ConsultationChange as ConsultationChange
 from consultations.happenings import FollowUp as FollowUp
+from consultations.note_templates import NoteTemplate as NoteTemplate
 from consultations.states import closed_vocabulary
 from patients.models import Clinician, Patient
 
@@ -49,19 +50,22 @@ class Consultation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="consultations")
-    clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, related_name="consultations")
+    clinician = models.ForeignKey(
+        Clinician, on_delete=models.PROTECT, related_name="consultations", verbose_name=_("clinician")
+    )
     starts_at = models.DateTimeField(_("starts at"))
     ends_at = models.DateTimeField(_("ends at"))
     reason = models.CharField(_("reason"), max_length=200)
     preferred_mode = models.CharField(_("prefers"), max_length=8, choices=Mode, default=Mode.AUDIO)
     adjustments = models.CharField(_("needs"), max_length=300, blank=True)
-    status = models.CharField(max_length=16, choices=Status, default=Status.PLANNED)
-    ended_at = models.DateTimeField(null=True, blank=True)
+    status = models.CharField(_("state"), max_length=16, choices=Status, default=Status.PLANNED)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = ConsultationQuerySet.as_manager()
 
     class Meta:
+        verbose_name, verbose_name_plural = _("consultation"), _("consultations")
         default_permissions = ("add", "change", "view")
         # SECURITY: not the admin site's `view_consultation`, which staff hold for all of them.
         permissions = [
@@ -84,7 +88,7 @@ class Consultation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"consultation {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
 
 @closed_vocabulary("status", "preferred_mode")
@@ -331,6 +335,7 @@ class Note(models.Model):
     shared_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("note"), _("notes")
         default_permissions = ()
         constraints = [
             models.UniqueConstraint(fields=["consultation", "version"], name="one_note_per_consultation_and_version"),
@@ -351,24 +356,6 @@ class Note(models.Model):
     @property
     def is_addendum(self) -> bool:
         return self.version > 1
-
-
-class NoteTemplate(models.Model):
-    """A beginning that a clinician has written for their own notes. Holds nothing of any patient."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, related_name="note_templates", editable=False)
-    name = models.CharField(_("name"), max_length=80)
-    text = models.TextField(
-        _("text"), max_length=4000, help_text=_("A line that ends with a colon becomes a heading, like “Plan:”.")
-    )
-
-    class Meta:
-        default_permissions = ()
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class ConsultationUserObjectPermission(UserObjectPermissionBase):

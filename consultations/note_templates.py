@@ -1,13 +1,33 @@
-"""What a note can begin with: a few given templates, and a clinician's own."""
+"""What a note can begin with: a few given templates, and a clinician's own, whose table is here."""
 
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from consultations.models import NoteTemplate
 from patients.models import Clinician
+
+
+class NoteTemplate(models.Model):
+    """A beginning that a clinician has written for their own notes. Holds nothing of any patient."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, related_name="note_templates", editable=False)
+    name = models.CharField(_("name"), max_length=80)
+    text = models.TextField(
+        _("text"), max_length=4000, help_text=_("A line that ends with a colon becomes a heading, like “Plan:”.")
+    )
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("note template"), _("note templates")
+        default_permissions = ()
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True)

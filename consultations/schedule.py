@@ -38,7 +38,9 @@ class Availability(models.Model):
         SUNDAY = "7", _("Sunday")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, related_name="availability")
+    clinician = models.ForeignKey(
+        Clinician, on_delete=models.PROTECT, related_name="availability", verbose_name=_("clinician")
+    )
     weekday = models.CharField(_("day"), max_length=16, choices=Weekday)
     starts = models.TimeField(_("from"))
     ends = models.TimeField(_("until"))
@@ -51,7 +53,7 @@ class Availability(models.Model):
     for_new_patients = models.BooleanField(_("open to new patients"), default=False)
 
     class Meta:
-        verbose_name_plural = "availability"
+        verbose_name = verbose_name_plural = _("availability")
         default_permissions = ("add", "change", "delete", "view")
         constraints = [
             models.CheckConstraint(
@@ -90,13 +92,15 @@ class TimeOff(models.Model):
     """When a clinician cannot be booked although a rule says so. Why stays with the clinician and the staff."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, related_name="time_off")
+    clinician = models.ForeignKey(
+        Clinician, on_delete=models.PROTECT, related_name="time_off", verbose_name=_("clinician")
+    )
     starts_at = models.DateTimeField(_("from"))
     ends_at = models.DateTimeField(_("until"))
     note = models.CharField(_("note"), max_length=200, blank=True, help_text=_("Patients never see it."))
 
     class Meta:
-        verbose_name = verbose_name_plural = "time off"
+        verbose_name = verbose_name_plural = _("time off")
         default_permissions = ("add", "change", "delete", "view")
         constraints = [
             models.CheckConstraint(
@@ -108,7 +112,7 @@ class TimeOff(models.Model):
         indexes = [models.Index(fields=["clinician", "ends_at"], name="time_off_of_clinician")]
 
     def __str__(self) -> str:
-        return f"time off {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
 
 class CalendarFeed(models.Model):
@@ -122,6 +126,7 @@ class CalendarFeed(models.Model):
     reads = models.PositiveIntegerField(default=0)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("calendar address"), _("calendar addresses")
         default_permissions = ()
 
     def __str__(self) -> str:

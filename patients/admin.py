@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.noted import NotedAdmin, ReasonForm
@@ -71,25 +72,34 @@ class ClinicianAdmin(LinkedOnce):
     person_form, kind, register = ClinicianForm, CLINICIANS, staticmethod(registration.register_clinician)
     add_title = _("Register a clinician")
     add_hint = _("They get a letter with a link to choose a password. Patients are given to them one by one.")
-    list_display = ("display_name", "speciality", "registration_number", "is_active", "sign_in_or_invite")
+    list_display = ("named", "speciality", "registration_number", "is_active", "sign_in_or_invite")
     list_filter = ("is_active", "speciality")
     search_fields = ("user__name", "registration_number")
     form = WorksHereForm
     fields = ("user", "sign_in", "title", "registration_number", "speciality", "is_active", "why")
+
+    @admin.display(description=_("name"), ordering="user__name")
+    def named(self, clinician: Clinician) -> str:
+        return clinician.display_name
 
 
 @admin.register(CareRelationship)
 class CareRelationshipAdmin(NotedAdmin, NeverDeleted):
     list_display = ("patient_name", "clinician", "since", "until")
     list_select_related = ("patient", "clinician__user")
-    autocomplete_fields = ("patient", "clinician")
+    fields = readonly_fields = ("patient", "clinician", "reason", "since", "until")
 
     def patient_of(self, obj: CareRelationship) -> UUID:
         return obj.patient_id
 
-    @admin.display(description="patient", ordering="patient__name")
+    @admin.display(description=_("patient"), ordering="patient__name")
     def patient_name(self, relationship: CareRelationship) -> str:
         return relationship.patient.name
+
+    @admin.display(description=_("why"))
+    def reason(self, relationship: CareRelationship) -> str:
+        # Mostly the portal's own word: "consultation".
+        return gettext(relationship.why) if relationship.why else ""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # begin_care writes the grant with it

@@ -1,8 +1,10 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class PatientsConfig(AppConfig):
     name = "patients"
+    verbose_name = _("Patients and clinicians")
 
     def ready(self) -> None:
         from accounts import reconciliation

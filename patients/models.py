@@ -15,7 +15,12 @@ from patients.nhs_number import validate_nhs_number
 class Patient(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="patient"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="patient",
+        verbose_name=_("account"),
     )
     name = models.CharField(_("name"), max_length=200)
     date_of_birth = models.DateField(_("date of birth"))
@@ -29,6 +34,7 @@ class Patient(models.Model):
 
     class Meta:
         default_permissions = ("add", "change", "view")
+        verbose_name, verbose_name_plural = _("patient"), _("patients")
         # SECURITY: not the admin site's `view_patient`, which staff hold for everybody.
         permissions = [
             ("see_patient", "Can see this patient"),
@@ -41,18 +47,21 @@ class Patient(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"patient {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
 
 class Clinician(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="clinician")
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="clinician", verbose_name=_("account")
+    )
     title = models.CharField(_("title"), max_length=20, default="Dr")
     registration_number = models.CharField(_("registration number"), max_length=20, unique=True)
     speciality = models.CharField(_("speciality"), max_length=100)
     is_active = models.BooleanField(_("works here"), default=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("clinician"), _("clinicians")
         default_permissions = ("add", "change", "view")
 
     def __str__(self) -> str:
@@ -65,13 +74,18 @@ class Clinician(models.Model):
 
 class CareRelationship(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="care_relationships")
-    clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, related_name="care_relationships")
+    patient = models.ForeignKey(
+        Patient, on_delete=models.PROTECT, related_name="care_relationships", verbose_name=_("patient")
+    )
+    clinician = models.ForeignKey(
+        Clinician, on_delete=models.PROTECT, related_name="care_relationships", verbose_name=_("clinician")
+    )
     why = models.CharField(_("why"), max_length=200)
-    since = models.DateTimeField(default=timezone.now)
-    until = models.DateTimeField(null=True, blank=True)
+    since = models.DateTimeField(_("since"), default=timezone.now)
+    until = models.DateTimeField(_("until"), null=True, blank=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("care relationship"), _("care relationships")
         default_permissions = ("add", "change", "view")
         constraints = [
             models.UniqueConstraint(
@@ -86,7 +100,7 @@ class CareRelationship(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"care relationship {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
 
 class PatientKey(models.Model):

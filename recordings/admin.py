@@ -10,6 +10,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit.codes import as_code
 from audit.ledger import actor_of
 from patients.admin import NeverDeleted
 from recordings import (  # noqa: F401  pages of their own
@@ -27,14 +28,14 @@ from recordings.suspensions import Scope
 
 @admin.register(Recording)
 class RecordingAdmin(FactsOnly):
-    list_display = ("started_at", "status", "reason", "duration", "size", "stage", "legal_hold", "retain_until")
+    list_display = ("started_at", "status", "reason_code", "duration", "size", "stage", "legal_hold", "retain_until")
     list_filter = ("status", "legal_hold")
     date_hierarchy = "started_at"
     ordering = ("-created_at",)
     fields = readonly_fields = (
         "id",
         "status",
-        "reason",
+        "reason_code",
         "started_at",
         "duration",
         "size",
@@ -48,20 +49,24 @@ class RecordingAdmin(FactsOnly):
         counted = super().get_queryset(request).prefetch_related("jobs", "renditions")
         return counted.annotate(segments_made=Count("segments", distinct=True))
 
-    @admin.display(description="length")
+    @admin.display(description=_("reason"), ordering="reason")
+    def reason_code(self, recording: Recording) -> str:
+        return as_code(recording.reason)
+
+    @admin.display(description=_("length"))
     def duration(self, recording: Recording) -> str:
         seconds = (recording.duration_ms or 0) // 1000
         return f"{seconds // 60}:{seconds % 60:02d}"
 
-    @admin.display(description="size")
+    @admin.display(description=_("size"))
     def size(self, recording: Recording) -> str:
         return filesizeformat(sum(rendition.byte_length for rendition in recording.renditions.all()))
 
-    @admin.display(description="segments")
+    @admin.display(description=_("parts"))
     def segment_count(self, recording: Recording) -> int:
         return recording.segments_made  # type: ignore[attr-defined,no-any-return]
 
-    @admin.display(description="stage")
+    @admin.display(description=_("stage"))
     def stage(self, recording: Recording) -> str:
         jobs = sorted(recording.jobs.all(), key=lambda job: job.created_at)
         return str(jobs[-1].get_stage_display()) if jobs else "–"

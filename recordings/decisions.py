@@ -24,15 +24,19 @@ class QuarantineDecision(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     recording = models.ForeignKey("recordings.Recording", on_delete=models.PROTECT, related_name="decisions")
     patient = models.ForeignKey("patients.Patient", on_delete=models.PROTECT, related_name="+")
-    what = models.CharField(max_length=16, choices=What)
+    what = models.CharField(_("what"), max_length=16, choices=What)
     misfit = models.CharField(max_length=64, help_text="the reason it was held back for, and the only one accepted")
     facts = models.CharField(max_length=64, help_text="digest of what the proposer saw")
-    why = models.TextField()
-    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    proposed_at = models.DateTimeField()
-    confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
-    confirmed_at = models.DateTimeField(null=True)
-    withdrawn_at = models.DateTimeField(null=True)
+    why = models.TextField(_("why"))
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("proposed by")
+    )
+    proposed_at = models.DateTimeField(_("proposed"))
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("confirmed by")
+    )
+    confirmed_at = models.DateTimeField(_("confirmed"), null=True)
+    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True)
     job = models.OneToOneField(
         "recordings.ProcessingJob",
         on_delete=models.PROTECT,
@@ -40,7 +44,9 @@ class QuarantineDecision(models.Model):
         related_name="release",
         help_text="the run that releases",
     )
-    emptied_at = models.DateTimeField(null=True, help_text="when what was discarded had left the vault")
+    emptied_at = models.DateTimeField(
+        _("removed"), null=True, help_text=_("when what was discarded had left the vault")
+    )
 
     class Meta:
         verbose_name, verbose_name_plural = _("quarantine decision"), _("quarantine decisions")
@@ -73,4 +79,4 @@ class QuarantineDecision(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"decision {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"

@@ -2,13 +2,21 @@
 
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from patients.admin import NeverDeleted
 from recordings import guard
 
 
-class FactsOnly(NeverDeleted):
+class OfARecording(NeverDeleted):
+    @admin.display(description=_("recording"))
+    def recording_pk(self, row: Any) -> str:
+        return str(row.recording_id)
+
+
+class FactsOnly(OfARecording):
     """SECURITY: a column that is not a fact is refused when the page is built, whoever added it."""
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:

@@ -57,8 +57,9 @@ REASON = "The leak guard stopped an answer that held somebody else's recording. 
 # What staff pages may say of a recording and of its processing: facts, no content and nobody's name.
 FACTS = frozenset({
     "id", "status", "reason", "started_at", "duration", "size", "segment_count", "stage", "retain_until", "legal_hold",
+    "reason_code", "fault_code",
     "created_at", "attempts", "fault", "finished_at", "not_before", "lease_until",
-    "reported_at", "reported_by_role", "recording_id", "line", "happened", "happened_at", "account", "state", "outcome",
+    "reported_at", "reported_by_role", "recording_id", "recording_pk", "line", "happened", "happened_at", "account", "state", "outcome",
     "asked_at", "kept_until", "answered_at", "answered_by", "confirmed_at", "confirmed_by", "withdrawn_at",
     "emptied_at",
     "note", "handled_at", "handled_by", "why", "revoked_at", "revoked_by", "ended_at", "ended_by", "give_back",

@@ -14,6 +14,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit.codes import as_code
 from audit.ledger import actor_of
 from recordings import retrying
 from recordings.facts_only import FactsOnly
@@ -29,21 +30,25 @@ class WhyForm(forms.Form):
 class ProcessingJobAdmin(FactsOnly):
     """What is not finished stands first."""
 
-    list_display = ("created_at", "status", "stage", "attempts", "fault", "finished_at")
+    list_display = ("created_at", "status", "stage", "attempts", "fault_code", "finished_at")
     list_filter = ("status", "stage")
     ordering = (F("finished_at").desc(nulls_first=True), "-created_at")
     fields = readonly_fields = (
         "id",
-        "recording_id",
+        "recording_pk",
         "created_at",
         "status",
         "stage",
         "attempts",
-        "fault",
+        "fault_code",
         "not_before",
         "lease_until",
         "finished_at",
     )
+
+    @admin.display(description=_("fault"), ordering="fault")
+    def fault_code(self, job: ProcessingJob) -> str:
+        return as_code(job.fault)
 
     def get_urls(self) -> list[URLPattern]:
         again = self.admin_site.admin_view(self.again)

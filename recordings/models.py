@@ -57,23 +57,24 @@ class Recording(models.Model):
         Status.WITHDRAWN: frozenset({Status.ERASED}),
     }
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4, editable=False)
     call = models.OneToOneField(Call, on_delete=models.PROTECT, related_name="recording")
     consultation = models.ForeignKey(Consultation, on_delete=models.PROTECT, related_name="recordings")
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="recordings")
     clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, related_name="recordings")
-    status = models.CharField(max_length=16, choices=Status, default=Status.CAPTURING)
-    reason = models.CharField(max_length=64, blank=True)
-    started_at = models.DateTimeField()
+    status = models.CharField(_("state"), max_length=16, choices=Status, default=Status.CAPTURING)
+    reason = models.CharField(_("reason"), max_length=64, blank=True)
+    started_at = models.DateTimeField(_("started"))
     duration_ms = models.PositiveIntegerField(null=True)
     timeline = models.JSONField(default=list)
-    retain_until = models.DateTimeField(null=True)
-    legal_hold = models.BooleanField(default=False)
+    retain_until = models.DateTimeField(_("kept until"), null=True)
+    legal_hold = models.BooleanField(_("legal hold"), default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     is_paused: bool  # only where `suspensions.marked` says it
 
     class Meta:
+        verbose_name, verbose_name_plural = _("recording"), _("recordings")
         default_permissions = ("view",)
         permissions = [("play_recording", "Can play this recording")]
         constraints = [
@@ -96,7 +97,7 @@ class Recording(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"recording {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
 
 @closed_vocabulary("revoked_why")
@@ -120,6 +121,7 @@ class RecorderLease(models.Model):
     revoked_why = models.CharField(max_length=16, choices=Why, blank=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("permission to record"), _("permissions to record")
         default_permissions = ()
         constraints = [
             models.UniqueConstraint(
@@ -172,6 +174,7 @@ class Segment(models.Model):
     beat_at = models.DateTimeField()
 
     class Meta:
+        verbose_name, verbose_name_plural = _("part of a recording"), _("parts of recordings")
         default_permissions = ()
         constraints = [
             models.UniqueConstraint(fields=["recording", "number"], name="one_segment_per_number"),
@@ -265,20 +268,21 @@ class ProcessingJob(models.Model):
         PUBLISHING = "publishing", _("Locking it away for you")
         FINISHED = "finished", _("Done")
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4, editable=False)
     recording = models.ForeignKey(Recording, on_delete=models.PROTECT, related_name="jobs")
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
-    status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
-    stage = models.CharField(max_length=16, choices=Stage, default=Stage.WAITING)
-    attempts = models.PositiveIntegerField(default=0)
+    status = models.CharField(_("state"), max_length=16, choices=Status, default=Status.QUEUED)
+    stage = models.CharField(_("stage"), max_length=16, choices=Stage, default=Stage.WAITING)
+    attempts = models.PositiveIntegerField(_("tries"), default=0)
     fence = models.PositiveIntegerField(default=0)
-    lease_until = models.DateTimeField(null=True)
-    not_before = models.DateTimeField()
-    fault = models.CharField(max_length=64, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    finished_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(_("being worked on until"), null=True)
+    not_before = models.DateTimeField(_("not before"))
+    fault = models.CharField(_("fault"), max_length=64, blank=True)
+    created_at = models.DateTimeField(_("asked for"), default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(_("finished"), null=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("processing job"), _("processing jobs")
         default_permissions = ("view",)
         permissions = [("retry_processingjob", "Can give a recording another try")]
         constraints = [
@@ -290,7 +294,7 @@ class ProcessingJob(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"job {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
 
 class PlaybackSession(models.Model):
@@ -327,23 +331,33 @@ class PlaybackSuspension(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     scope = models.CharField(_("what is paused"), max_length=16, choices=Scope)
-    recording = models.ForeignKey(Recording, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    clinician = models.ForeignKey(Clinician, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    recording = models.ForeignKey(
+        Recording, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("recording")
+    )
+    patient = models.ForeignKey(
+        Patient, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("patient")
+    )
+    clinician = models.ForeignKey(
+        Clinician, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("clinician")
+    )
     reason = models.TextField(_("why"))
-    opened_at = models.DateTimeField(default=timezone.now)
+    opened_at = models.DateTimeField(_("paused"), default=timezone.now)
     opened_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         null=True,
         related_name="+",
+        verbose_name=_("paused by"),
         help_text=_("nobody: the portal"),
     )
-    closed_at = models.DateTimeField(null=True)
-    closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    closed_at = models.DateTimeField(_("ended"), null=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("ended by")
+    )
     note = models.TextField(_("what was found and done"), blank=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("playback suspension"), _("playback suspensions")
         default_permissions = ("add", "change", "view")
         constraints = [
             models.CheckConstraint(
@@ -376,7 +390,7 @@ class PlaybackSuspension(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"suspension {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
 
 class RecordingUserObjectPermission(UserObjectPermissionBase):

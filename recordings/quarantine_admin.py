@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.ledger import actor_of
-from patients.admin import NeverDeleted
 from recordings import held_back, quarantine
+from recordings.facts_only import OfARecording
 from recordings.guard import only_facts
 from recordings.misfits import misfit
 from recordings.models import QuarantineDecision, Recording
@@ -39,15 +39,15 @@ class ProposalForm(forms.Form):
 
 
 @admin.register(QuarantineDecision)
-class QuarantineAdmin(NeverDeleted):
+class QuarantineAdmin(OfARecording):
     """The queue stands above the decisions made so far."""
 
-    list_display = ("proposed_at", "what", "state", "held_for", "recording_id", "proposed_by", "confirmed_by")
+    list_display = ("proposed_at", "what", "state", "held_for", "recording_pk", "proposed_by", "confirmed_by")
     list_filter = ("what",)
     list_select_related = ("proposed_by", "confirmed_by")
     ordering = ("-proposed_at",)
     fields = readonly_fields = (
-        "recording_id",
+        "recording_pk",
         "what",
         "held_for",
         "why",

@@ -51,4 +51,4 @@ class AccessReport(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"report {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"

@@ -8,9 +8,11 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from audit.codes import as_code
 from audit.ledger import actor_of
 from audit.models import Entry
 from recordings import unrecognised
@@ -51,7 +53,7 @@ class AccessReportAdmin(FactsOnly):
     readonly_fields = (
         "reported_at",
         "reported_by_role",
-        "recording_id",
+        "recording_pk",
         "line",
         "happened",
         "happened_at",
@@ -85,7 +87,7 @@ class AccessReportAdmin(FactsOnly):
     @admin.display(description=_("what"))
     def happened(self, report: AccessReport) -> str:
         entry = self._line(report)
-        return f"{entry.action} {entry.reason}".strip()
+        return format_html("{} {}", entry.get_action_display(), as_code(entry.reason))
 
     @admin.display(description=_("when"))
     def happened_at(self, report: AccessReport) -> str:

@@ -51,7 +51,7 @@ class PlaybackRevocationAdmin(FactsOnly):
     asked = ("recording", "user", "why")
     fields = (
         "account",
-        "recording_id",
+        "recording_pk",
         "started_at",
         "status",
         "why",

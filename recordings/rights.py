@@ -26,7 +26,9 @@ class PlaybackRevocation(models.Model):
         CONDUCT = "conduct", _("they misused what they may see")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    recording = models.ForeignKey("recordings.Recording", on_delete=models.PROTECT, related_name="revocations")
+    recording = models.ForeignKey(
+        "recordings.Recording", on_delete=models.PROTECT, related_name="revocations", verbose_name=_("recording")
+    )
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("whose right")
@@ -57,7 +59,7 @@ class PlaybackRevocation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"revocation {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
 
 class ShareQuerySet(models.QuerySet["Share"]):

@@ -159,7 +159,7 @@ class Pieces:
     note: Note
 
 
-def make_pieces(world: World) -> Pieces:
+def make_pieces(world: World, *, why: str = "A test.") -> Pieces:
     """Make what stands between a world's call and its replay."""
     at, own = world.held.starts_at, {"patient": world.patient}
     clinicians_place = world.place_of(Participant.Role.CLINICIAN)
@@ -192,9 +192,9 @@ def make_pieces(world: World) -> Pieces:
     )
     decision = QuarantineDecision.objects.create(
         recording=world.recording, **own, what=QuarantineDecision.What.DISCARD, misfit="manifest", facts="",
-        why="A test.", proposed_by=world.colleague.user, proposed_at=at,
+        why=why, proposed_by=world.colleague.user, proposed_at=at,
     )  # fmt: skip
-    note = make_note(world, f"Assessment:\n{world.held.reason}, and all is well.", signed_at=at, shared_at=at)
+    note = make_note(world, f"{world.held.reason}:\n{world.held.reason}", signed_at=at, shared_at=at)
     return Pieces(event, consent, lease, segment, chunk, job, viewing, decision, note)
 
 

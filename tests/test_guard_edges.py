@@ -19,7 +19,7 @@ from tests.cast import ACTORS, OWNERS, Cast, make_ended_call, make_ready_recordi
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 FACTS = {
     "id", "status", "reason", "started_at", "duration", "size", "segment_count", "stage", "retain_until", "legal_hold",
-    "created_at", "attempts", "fault", "finished_at", "not_before", "lease_until",
+    "reason_code", "fault_code", "created_at", "attempts", "fault", "finished_at", "not_before", "lease_until",
 }  # fmt: skip
 
 

@@ -173,7 +173,7 @@ def _life(key: str) -> Life:
     Patient.objects.filter(pk=world.patient.pk).update(nhs_number=number, communication_needs=mark(key, "needs"))
     for row in (world.patient, world.held, world.planned, plans["upcoming"]):
         row.refresh_from_db()
-    pieces = make_pieces(world)
+    pieces = make_pieces(world, why=mark(key, "needs"))
     device = UserSession.objects.create(
         user=world.patient.user, ip="127.0.0.1", user_agent=mark(key, "device"), session_key=f"session-{key}"
     )
@@ -213,9 +213,9 @@ def _looked_at(world: World, key: str) -> dict[str, Any]:
     alerts.raise_alert(AlertKind.TWO_KEYS, actor=actor, now=now, object_type="recording", object_id=recording.pk)
     # A pause that is over: an open one would be in everybody's way.
     suspension = suspensions.suspend(
-        suspensions.Scope.RECORDING, recording.pk, reason="Looked at", actor=actor, now=now
+        suspensions.Scope.RECORDING, recording.pk, reason=mark(key, "needs"), actor=actor, now=now
     )
-    suspensions.resume(suspension, note="All is well", actor=actor, now=now)
+    suspensions.resume(suspension, note=mark(key, "needs"), actor=actor, now=now)
     report = AccessReport.objects.create(
         recording=recording, patient=world.patient, line=entry.seq, reported_by=world.patient.user, reported_at=now
     )
