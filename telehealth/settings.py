@@ -139,6 +139,7 @@ SIGN_UP_IS_OPEN = environment.flag("SIGN_UP_IS_OPEN", False)
 
 LANGUAGE_CODE = "en-gb"
 LANGUAGES = [("en-gb", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 DEFAULT_PERSON_TIME_ZONE = environment.os.environ.get("DEFAULT_PERSON_TIME_ZONE", "Europe/London")
 USE_TZ = True

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+from django.views.i18n import JavaScriptCatalog
 from drf_spectacular.views import SpectacularAPIView
 
 from accounts.sites import clinic_site
@@ -46,6 +47,7 @@ urlpatterns = [
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("clinic/", (clinic_urls, clinic_app, clinic_namespace)),
     path("admin/", (staff_urls, staff_app, staff_namespace)),
+    path("jsi18n/", JavaScriptCatalog.as_view(), name="javascript-catalog"),
     path("healthz", views.healthz),
     path("readyz", views.readyz),
 ]

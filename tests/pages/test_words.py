@@ -7,10 +7,12 @@ from html.parser import HTMLParser
 from zoneinfo import available_timezones
 
 import pytest
+from django.urls import reverse
 
 from consultations.wordings import WORDINGS
 from tests.pages.conftest import CLOSE, OPEN
 from tests.pages.every import Page
+from tests.pages.test_weight import LINKED, own_file, with_imports
 from tests.test_architecture import name_of, templates
 
 pytestmark = pytest.mark.django_db
@@ -97,3 +99,15 @@ def test_no_page_says_a_word_that_cannot_be_translated(pages: list[Page]) -> Non
             found.setdefault(text, page)
     told = [f"{text!r} on {page}" for text, page in found.items()]
     assert not told, "These words do not pass through gettext:\n" + "\n".join(told)
+
+
+def test_scripts_that_speak_come_after_the_catalogue(pages: list[Page]) -> None:
+    """tests/js/translated.test.js says that their sentences pass through it."""
+    speaking = set()
+    for page in pages:
+        addresses = LINKED.findall(page.html)
+        for address in addresses:
+            if any(name.endswith("/words.js") for name in with_imports(own_file(address) or "js/portal.js")):
+                speaking.add(page.door)
+                assert reverse("javascript-catalog") in addresses[: addresses.index(address)], f"{address} on {page}"
+    assert len(speaking) == 2
