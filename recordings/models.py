@@ -20,6 +20,7 @@ from recordings.decisions import QuarantineDecision as QuarantineDecision
 from recordings.deletion_requests import DeletionRequest as DeletionRequest
 from recordings.reports import AccessReport as AccessReport
 from recordings.rights import PlaybackRevocation as PlaybackRevocation
+from recordings.rights import PlaybackSuspension as PlaybackSuspension
 from recordings.rights import Share as Share
 
 
@@ -317,80 +318,6 @@ class PlaybackSession(models.Model):
 
     def __str__(self) -> str:
         return f"viewing {self.pk}"
-
-
-@closed_vocabulary("scope")
-class PlaybackSuspension(models.Model):
-    """The breaker: while a row is open, nothing in its scope is played. Opened and closed by `suspensions` alone."""
-
-    class Scope(models.TextChoices):
-        RECORDING = "recording", _("one recording")
-        PATIENT = "patient", _("one patient")
-        CLINICIAN = "clinician", _("one clinician")
-        EVERYTHING = "everything", _("all replays")
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    scope = models.CharField(_("what is paused"), max_length=16, choices=Scope)
-    recording = models.ForeignKey(
-        Recording, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("recording")
-    )
-    patient = models.ForeignKey(
-        Patient, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("patient")
-    )
-    clinician = models.ForeignKey(
-        Clinician, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("clinician")
-    )
-    reason = models.TextField(_("why"))
-    opened_at = models.DateTimeField(_("paused"), default=timezone.now)
-    opened_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.PROTECT,
-        null=True,
-        related_name="+",
-        verbose_name=_("paused by"),
-        help_text=_("nobody: the portal"),
-    )
-    closed_at = models.DateTimeField(_("ended"), null=True)
-    closed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("ended by")
-    )
-    note = models.TextField(_("what was found and done"), blank=True)
-
-    class Meta:
-        verbose_name, verbose_name_plural = _("playback suspension"), _("playback suspensions")
-        default_permissions = ("add", "change", "view")
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(scope="recording", recording__isnull=False, patient=None, clinician=None)
-                | Q(scope="patient", recording=None, patient__isnull=False, clinician=None)
-                | Q(scope="clinician", recording=None, patient=None, clinician__isnull=False)
-                | Q(scope="everything", recording=None, patient=None, clinician=None),
-                name="suspension_refers_to_its_scope",
-                violation_error_message=_("Choose exactly what is paused: the one recording, patient or clinician."),
-            ),
-            models.CheckConstraint(
-                condition=Q(closed_at=None, closed_by=None, note="")
-                | Q(closed_at__isnull=False, closed_by__isnull=False) & ~Q(note=""),
-                name="suspension_is_closed_by_somebody_with_a_note",
-            ),
-            models.CheckConstraint(condition=~Q(reason=""), name="suspension_has_a_reason"),
-            *(
-                models.UniqueConstraint(
-                    fields=[field],
-                    condition=Q(scope=scope, closed_at=None),
-                    name=f"one_open_suspension_of_{scope}",
-                )
-                for scope, field in (
-                    ("recording", "recording"),
-                    ("patient", "patient"),
-                    ("clinician", "clinician"),
-                    ("everything", "scope"),
-                )
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self._meta.verbose_name} {self.pk}"
 
 
 class RecordingUserObjectPermission(UserObjectPermissionBase):

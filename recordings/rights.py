@@ -1,4 +1,4 @@
-"""The tables of rights to play that were given to others or taken on purpose; models like those in `models`."""
+"""The tables of rights to play that were given or taken, for good or for a while; models like those in `models`."""
 
 import uuid
 
@@ -6,10 +6,11 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from consultations.states import closed_vocabulary
-from patients.models import Patient
+from patients.models import Clinician, Patient
 
 
 @closed_vocabulary("why")
@@ -134,3 +135,82 @@ class Share(models.Model):
 
     def __str__(self) -> str:
         return f"share {self.pk}"
+
+
+@closed_vocabulary("scope")
+class PlaybackSuspension(models.Model):
+    """The breaker: while a row is open, nothing in its scope is played. Opened and closed by `suspensions` alone."""
+
+    class Scope(models.TextChoices):
+        RECORDING = "recording", _("one recording")
+        PATIENT = "patient", _("one patient")
+        CLINICIAN = "clinician", _("one clinician")
+        EVERYTHING = "everything", _("all replays")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    scope = models.CharField(_("what is paused"), max_length=16, choices=Scope)
+    recording = models.ForeignKey(
+        "recordings.Recording",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("recording"),
+    )
+    patient = models.ForeignKey(
+        Patient, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("patient")
+    )
+    clinician = models.ForeignKey(
+        Clinician, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("clinician")
+    )
+    reason = models.TextField(_("why"))
+    opened_at = models.DateTimeField(_("paused"), default=timezone.now)
+    opened_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("paused by"),
+        help_text=_("nobody: the portal"),
+    )
+    closed_at = models.DateTimeField(_("ended"), null=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("ended by")
+    )
+    note = models.TextField(_("what was found and done"), blank=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("playback suspension"), _("playback suspensions")
+        default_permissions = ("add", "change", "view")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scope="recording", recording__isnull=False, patient=None, clinician=None)
+                | Q(scope="patient", recording=None, patient__isnull=False, clinician=None)
+                | Q(scope="clinician", recording=None, patient=None, clinician__isnull=False)
+                | Q(scope="everything", recording=None, patient=None, clinician=None),
+                name="suspension_refers_to_its_scope",
+                violation_error_message=_("Choose exactly what is paused: the one recording, patient or clinician."),
+            ),
+            models.CheckConstraint(
+                condition=Q(closed_at=None, closed_by=None, note="")
+                | Q(closed_at__isnull=False, closed_by__isnull=False) & ~Q(note=""),
+                name="suspension_is_closed_by_somebody_with_a_note",
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="suspension_has_a_reason"),
+            *(
+                models.UniqueConstraint(
+                    fields=[field],
+                    condition=Q(scope=scope, closed_at=None),
+                    name=f"one_open_suspension_of_{scope}",
+                )
+                for scope, field in (
+                    ("recording", "recording"),
+                    ("patient", "patient"),
+                    ("clinician", "clinician"),
+                    ("everything", "scope"),
+                )
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.pk}"
