@@ -67,7 +67,7 @@ class DeletionRequestAdmin(FactsOnly):
     list_select_related = ("recording", "answered_by", "confirmed_by")
     ordering = (F("answered_at").asc(nulls_first=True), "asked_at")
     fields = readonly_fields = (
-        "asked_at", "state", "recording_id", "started_at", "status", "retain_until", "legal_hold", "kept_until", "why",
+        "asked_at", "state", "recording_pk", "started_at", "status", "retain_until", "legal_hold", "kept_until", "why",
         "answered_by", "answered_at", "confirmed_by", "confirmed_at", "withdrawn_at", "emptied_at",
     )  # fmt: skip
     change_form_template = "admin/recordings/deletionrequest/change_form.html"

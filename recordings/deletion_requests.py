@@ -39,7 +39,7 @@ class DeletionRequest(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("confirmed by")
     )
     confirmed_at = models.DateTimeField(_("confirmed"), null=True)
-    emptied_at = models.DateTimeField(_("removed"), null=True, help_text="when it had left the vault")
+    emptied_at = models.DateTimeField(_("removed"), null=True, help_text=_("when it had left the vault"))
 
     class Meta:
         verbose_name, verbose_name_plural = _("request to delete"), _("requests to delete")
@@ -79,7 +79,7 @@ class DeletionRequest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"request {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
     @property
     def is_open(self) -> bool:

@@ -59,7 +59,7 @@ FACTS = frozenset({
     "id", "status", "reason", "started_at", "duration", "size", "segment_count", "stage", "retain_until", "legal_hold",
     "reason_code", "fault_code",
     "created_at", "attempts", "fault", "finished_at", "not_before", "lease_until",
-    "reported_at", "reported_by_role", "recording_id", "recording_pk", "line",
+    "reported_at", "reported_by_role", "recording_pk", "line",
     "happened", "happened_at", "account", "state", "outcome",
     "asked_at", "kept_until", "answered_at", "answered_by", "confirmed_at", "confirmed_by", "withdrawn_at",
     "emptied_at",
