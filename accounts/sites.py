@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.admin import AdminSite, ModelAdmin, SimpleListFilter
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models.base import ModelBase
@@ -28,7 +28,7 @@ class PortalSite(AdminSite):
         return redirect_to_login(request.get_full_path())
 
 
-OUR_APPS = frozenset({"accounts", "audit", "patients", "consultations", "recordings"})
+OUR_APPS = frozenset({"accounts", "audit", "notices", "patients", "consultations", "recordings"})
 LOOKUPS = frozenset({"exact", "isnull", "isempty", "in", "id__exact", "gte", "lt", "year", "month", "day"})
 
 
@@ -42,6 +42,8 @@ class OfferedLookupsAdmin(ModelAdmin):  # type: ignore[type-arg]
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         filters = [one[0] if isinstance(one, tuple) else one for one in self.get_list_filter(request)]
         offered = [name for name in (*filters, self.date_hierarchy) if isinstance(name, str)]
+        own = [one for one in filters if isinstance(one, type) and issubclass(one, SimpleListFilter)]
+        offered += [one.parameter_name for one in own if one.parameter_name]
         path, _, last = lookup.rpartition("__")
         if path.endswith("__id"):
             path, last = path.removesuffix("__id"), f"id__{last}"

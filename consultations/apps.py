@@ -9,7 +9,7 @@ class ConsultationsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import reconciliation
         from audit import triggers
-        from consultations import clinic, grants, guards, tasks  # noqa: F401  clinicians' pages, doorbell
+        from consultations import clinic, grants, guards, letters, tasks  # noqa: F401  pages, words, doorbell
 
         triggers.register(*guards.GUARDS)
         reconciliation.register(grants.RULE)

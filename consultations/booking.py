@@ -18,7 +18,7 @@ from accounts.models import User
 from audit import ledger
 from audit.ledger import Actor, Line
 from audit.models import Action
-from consultations import diary, policy, signals
+from consultations import diary, letters, policy, signals
 from consultations.models import Consultation, ConsultationChange, Mode, Participant
 from consultations.schedule import Availability
 from consultations.slots import Slot
@@ -88,6 +88,7 @@ def book(
     for user, role in ((patient.user, Participant.Role.PATIENT), (clinician.user, Participant.Role.CLINICIAN)):
         policy.grant_place(Participant.objects.create(consultation=consultation, patient=patient, user=user, role=role))
     begin_care(patient, clinician, why="consultation", now=now)
+    letters.post_booked(consultation, now=now)
     tell(signals.booked, consultation, now)
     return consultation
 
@@ -181,8 +182,9 @@ def move(
             Consultation.objects.filter(pk=standing.pk).update(starts_at=starts_at, ends_at=ends_at)
     except IntegrityError as error:
         raise NotBookable(_("The clinician has another consultation at that time.")) from error
-    write_down(standing, What.MOVED, by=by, why=why, now=now)
+    change = write_down(standing, What.MOVED, by=by, why=why, now=now)
     consultation.starts_at, consultation.ends_at = starts_at, ends_at
+    letters.post_changed(consultation, change, now=now)
     tell(signals.moved, consultation, now)
 
 
@@ -199,8 +201,9 @@ def cancel(consultation: Consultation, *, by: User | None, now: datetime, why: s
         step(standing, Consultation.Status.CANCELLED, transitions=Consultation.TRANSITIONS)
     except StaleTransition as error:
         raise NotChangeable(_("This consultation cannot be changed any more.")) from error
-    write_down(standing, What.CANCELLED, by=by, why=why, now=now)
+    change = write_down(standing, What.CANCELLED, by=by, why=why, now=now)
     consultation.status = standing.status
+    letters.post_changed(consultation, change, now=now)
     tell(signals.cancelled, consultation, now)
 
 
@@ -215,8 +218,8 @@ def _lock(clinician: Clinician) -> None:
     Clinician.objects.select_for_update(no_key=True).get(pk=clinician.pk)
 
 
-def write_down(standing: Consultation, what: What, *, by: User | None, why: str, now: datetime) -> None:
-    ConsultationChange.objects.create(
+def write_down(standing: Consultation, what: What, *, by: User | None, why: str, now: datetime) -> ConsultationChange:
+    return ConsultationChange.objects.create(
         consultation=standing, patient_id=standing.patient_id, what=what, why=why, by=by, at=now, was=standing.starts_at
     )
 

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from accounts.models import Viewer
 from audit import ledger
 from audit.models import Action
-from consultations import note_guard, policy
+from consultations import letters, note_guard, policy
 from consultations.models import Consultation, Note
 
 MOST_CHARACTERS = 20_000
@@ -99,6 +99,7 @@ def share(note: Note, *, actor: ledger.Actor, now: datetime) -> None:
     """
     if Note.objects.filter(pk=note.pk, signed_at__isnull=False, shared_at=None).update(shared_at=now):
         ledger.append(actor, _line(Action.SHARED, note), now=now)
+        letters.post_note_shared(note, now=now)
     elif not Note.objects.filter(pk=note.pk, shared_at__isnull=False).exists():
         raise StaleNote
 

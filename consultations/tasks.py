@@ -8,7 +8,7 @@ from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
-from consultations import calls, modes, presence, signals, waiting_list
+from consultations import calls, modes, presence, reminders, signals, waiting_list
 from consultations.schedule import Availability, TimeOff
 
 
@@ -25,6 +25,12 @@ def sweep() -> None:
 def offer_free_times() -> None:
     """Offer what is free to whoever waits. Idempotent because the database keeps one open offer per wish and time."""
     waiting_list.sweep(now=timezone.now())
+
+
+@shared_task(name="consultations.remind", soft_time_limit=50, time_limit=60)
+def remind() -> None:
+    """Owe reminders, and that a clinician waits. Idempotent because the database keeps each once."""
+    reminders.post_all(now=timezone.now())
 
 
 @receiver([signals.cancelled, signals.moved])

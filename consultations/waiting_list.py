@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Viewer
 from audit.ledger import Actor
-from consultations import booking, diary, policy, signals
+from consultations import booking, diary, letters, policy, signals
 from consultations.booking import NotBookable, TooManyPlanned, Wishes
 from consultations.models import Consultation, Mode, SlotOffer, WaitingListEntry
 from consultations.schedule import Availability
@@ -181,6 +181,7 @@ def _offer_next(entry: WaitingListEntry, somewhere: Collection[UUID], now: datet
                 offered_at=now,
                 expires_at=expires_at,
             )
+            letters.post_offered(offer, now=now)
             transaction.on_commit(partial(signals.offered.send_robust, sender=SlotOffer, offer=offer, now=now))
     except IntegrityError:
         return  # RACE: another sweep was faster with this wish or this time; the next one looks again

@@ -9,7 +9,7 @@ class RecordingsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import reconciliation
         from audit import triggers
-        from recordings import clinic, grants, guards, live, tasks  # noqa: F401  pages, socket messages, doorbell
+        from recordings import clinic, grants, guards, letters, live, tasks  # noqa: F401  what registers itself
 
         triggers.register(*guards.GUARDS)
         reconciliation.register(grants.RULE)

@@ -1,44 +1,112 @@
-"""Letters about shares: that there is something to look at, and the way in. No names, no content, nobody's own words.
+"""Who is told what about replays and shares, and the words for it. Rows are read anew when a letter is sent.
 
-A letter is sent after what it tells of has been written down; one that cannot be sent undoes nothing.
+A letter about a share names nobody and nothing; one about a replay says of which day and with which clinician.
 """
 
-import logging
-from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
-from smtplib import SMTPException
+from uuid import UUID
 
-from django.core.mail import send_mail
-from django.template.loader import render_to_string
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from accounts import invitations
-from accounts.models import User
-
-# Makes a whole address of a path of this portal, as `HttpRequest.build_absolute_uri` does.
-Absolute = Callable[[str], str]
-log = logging.getLogger(__name__)
-
-
-def tell_grantee(grantee: User, until: datetime, absolute: Absolute) -> bool:
-    """Write to whom a replay is shared with; the letter holds the link that lets somebody without a password in."""
-    link = absolute(invitations.way_in(grantee))
-    facts = {"until": until, "has_password": grantee.has_usable_password(), "link": link}
-    return _send(grantee, _("A recording was shared with you"), "shared", facts)
+from audit.ledger import PORTAL
+from notices import letters, outbox
+from notices.letters import Letter
+from notices.models import Kind, Notice
+from recordings import guard, policy
+from recordings.models import Recording, Share
 
 
-def tell_patient(patient: User, link: str) -> bool:
-    """Write to the patient that their clinician proposes to share a replay; `link` leads to the whole address."""
-    return _send(patient, _("A question about one of your recordings"), "proposed", {"link": link})
+def post_replay_ready(recording: Recording, *, now: datetime) -> None:
+    outbox.post(outbox.notice(Kind.REPLAY_READY, recording.patient.user_id, recording, now=now))
 
 
-def _send(to: User, subject: str, name: str, facts: dict[str, object]) -> bool:
-    """Return whether it is on its way; to a closed account nothing is sent, and nobody learns that from us."""
-    if not to.is_active:
-        return True
-    try:
-        send_mail(subject, render_to_string(f"recordings/letters/{name}.txt", facts), None, [to.email])
-    except (OSError, SMTPException):
-        log.exception("a letter about a share could not be sent to account %s", to.pk)
-        return False
-    return True
+def post_opened(recording: Recording, viewer: UUID, *, now: datetime) -> None:
+    """Tell the patient the first time that somebody else opens a replay."""
+    patient = recording.patient.user_id
+    if viewer != patient:
+        outbox.post(outbox.notice(Kind.NEW_VIEWER, patient, recording, now=now, occasion=viewer))
+
+
+def post_shared(share: Share, *, now: datetime) -> None:
+    outbox.post(outbox.notice(Kind.SHARED, share.grantee_id, share, now=now))
+
+
+def post_proposed(share: Share, *, now: datetime) -> None:
+    outbox.post(outbox.notice(Kind.PROPOSED, share.recording.patient.user_id, share, now=now))
+
+
+def _replay_ready(notice: Notice, now: datetime) -> Letter | None:
+    recording = _guarded(policy.playable_by(notice.user), notice, now)
+    if recording is None:
+        return None
+    says = _("The replay of your consultation of %(day)s with %(clinician)s is ready. Watch it here:")
+    path = reverse("recordings:detail", args=[recording.pk])
+    return Letter(_("Your replay is ready"), says % _facts(recording), path)
+
+
+def _new_viewer(notice: Notice, now: datetime) -> Letter | None:
+    recording = _guarded(policy.held_by(notice.user), notice, now)
+    if recording is None:
+        return None
+    says = _(
+        "Somebody opened the replay of your consultation of %(day)s with %(clinician)s for the first time. See who it "
+        "was, and tell us if you do not know them:"
+    )
+    path = reverse("recordings:access", args=[recording.pk])
+    return Letter(_("Somebody new opened your replay"), says % _facts(recording), path)
+
+
+def _shared(notice: Notice, now: datetime) -> Letter | None:
+    """SECURITY: the link lets somebody without a password in; it is made when it is sent and stands nowhere else."""
+    share = Share.objects.live().filter(pk=notice.object_id, grantee=notice.user_id).first()
+    if share is None:
+        return None
+    says = _(
+        "Somebody has shared the recording of a consultation with you on the telehealth portal. You can watch it there "
+        "until %(until)s. If you do not know what this is about, leave it alone: nothing happens then."
+    ) % {"until": date_format(localtime(share.expires_at), "j F Y")}
+    if notice.user.has_usable_password():
+        how = _("Sign in to see who it is and to watch it:")
+    else:
+        how = _("Choose a password first, then sign in with this email address. The link works once, for three days:")
+    path = invitations.way_in(notice.user)
+    return Letter(_("A recording was shared with you"), f"{says}\n\n{how}", path, share.expires_at)
+
+
+def _proposed(notice: Notice, now: datetime) -> Letter | None:
+    waits = Share.objects.standing().filter(pk=notice.object_id, agreed_by_patient_at=None)
+    share = waits.filter(recording__patient__user=notice.user_id).first()
+    if share is None:
+        return None
+    says = _(
+        "Your clinician would like to share one of your recordings with somebody. Nothing is shared unless you agree. "
+        "Read with whom and why:"
+    )
+    path = reverse("recordings:sharing", args=[share.recording_id])
+    return Letter(_("A question about one of your recordings"), says, path, share.expires_at)
+
+
+def _guarded(allowed: QuerySet[Recording], notice: Notice, now: datetime) -> Recording | None:
+    """Return the notice's recording if it is its person's own, by the policy and by the leak guard."""
+    own = allowed.filter(pk=notice.object_id, patient__user=notice.user_id)
+    rows = own.select_related("consultation", "patient", "clinician__user")
+    with suppress(guard.Leak):  # staff are alerted; nobody is written to
+        return next((shown.recording for shown in guard.show(notice.user, rows, actor=PORTAL, now=now)), None)
+    return None
+
+
+def _facts(recording: Recording) -> dict[str, str]:
+    day = date_format(localtime(recording.consultation.starts_at), "j F Y")
+    return {"clinician": recording.clinician.display_name, "day": day}
+
+
+for kind, teller in {
+    Kind.REPLAY_READY: _replay_ready, Kind.NEW_VIEWER: _new_viewer, Kind.SHARED: _shared, Kind.PROPOSED: _proposed,
+}.items():  # fmt: skip
+    letters.register(kind, teller)

@@ -14,7 +14,7 @@ from django.http import Http404
 from accounts.models import Viewer
 from audit import alerts, ledger, refusals
 from audit.models import Action, AlertKind, Entry
-from recordings import guard, policy
+from recordings import guard, letters, policy
 from recordings.guard import Shown
 from recordings.models import PlaybackSession, Recording, Rendition
 
@@ -146,6 +146,7 @@ def _begin(
         actor, ledger.Line(Action.OPENED, "recording", recording.pk, recording.patient_id, detail=detail), now=now
     )
     viewing.save(force_insert=True)
+    letters.post_opened(recording, viewing.user_id, now=now)
     return viewing
 
 

@@ -17,7 +17,7 @@ from accounts.models import User, Viewer
 from audit import ledger
 from audit.ledger import Actor, Line
 from audit.models import Action
-from recordings import policy
+from recordings import letters, policy
 from recordings.guard import Shown
 from recordings.models import Recording, Share
 
@@ -68,6 +68,7 @@ def share(shown: Shown, wish: Wish, *, actor: Actor, now: datetime) -> Share:
     if by_patient:
         policy.grant_playback(recording, only=grantee)
     ledger.append(actor, _line(Action.SHARED if by_patient else Action.PROPOSED, made), now=now)
+    (letters.post_shared if by_patient else letters.post_proposed)(made, now=now)
     return made
 
 
@@ -106,6 +107,7 @@ def agree(share_id: UUID, *, by: Viewer, actor: Actor, now: datetime) -> Share:
     Share.objects.filter(pk=found.pk).update(agreed_by_patient_at=now)
     policy.grant_playback(found.recording, only=found.grantee)
     ledger.append(actor, _line(Action.AGREED, found), now=now)
+    letters.post_shared(found, now=now)
     return found
 
 

@@ -14,12 +14,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from audit import refusals
 from audit.ledger import actor_of
-from recordings import letters, pages, playback, sharing
+from recordings import pages, playback, sharing
 from recordings.guard import Shown
-from recordings.models import Share
 from recordings.sharing import LONGEST, CannotShare, Wish
 
 A_WEEK = timedelta(days=7)
+SHARED = _("Shared. They get an email with the way in.")
 
 
 class ShareForm(forms.Form):
@@ -27,7 +27,7 @@ class ShareForm(forms.Form):
     email = forms.EmailField(
         label=_("Their email address"),
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
-        help_text=_("They get a letter with the way in. Check the address twice."),
+        help_text=_("They get an email with the way in. Check the address twice."),
     )
     reason = forms.CharField(
         label=_("What for"), max_length=200, help_text=_("For example: to hear what another doctor thinks.")
@@ -68,30 +68,17 @@ def share_recording(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _share(request: HttpRequest, shown: Shown, form: ShareForm) -> bool:
-    """Share or propose, and tell whom it concerns. SECURITY: not a word about whether the address was known."""
+    """Share or propose. SECURITY: not a word about whether the address was known."""
     try:
         made = sharing.share(shown, form.wish(), actor=actor_of(request), now=timezone.now())
     except CannotShare as refusal:
         form.add_error(None, str(refusal))
         return False
     if made.agreed_by_patient_at:
-        _tell_grantee(request, made)
+        messages.success(request, SHARED)
     else:
-        patient = shown.recording.patient.user
-        is_told = patient is not None and letters.tell_patient(patient, request.build_absolute_uri())
-        _say(request, is_told, _("Proposed. Your patient decides; until then nobody else can watch it."))
+        messages.success(request, _("Proposed. Your patient decides; until then nobody else can watch it."))
     return True
-
-
-def _tell_grantee(request: HttpRequest, share: Share) -> None:
-    is_told = letters.tell_grantee(share.grantee, share.expires_at, request.build_absolute_uri)
-    _say(request, is_told, _("Shared. They get a letter with the way in."))
-
-
-def _say(request: HttpRequest, is_told: bool, words: object) -> None:
-    messages.success(request, str(words))
-    if not is_told:
-        messages.warning(request, _("The letter could not be sent. Tell them yourself to sign in here."))
 
 
 @require_POST
@@ -104,7 +91,7 @@ def agree(request: HttpRequest, pk: UUID) -> HttpResponse:
         except CannotShare as refusal:
             messages.error(request, str(refusal))
             return redirect("recordings:list")
-    _tell_grantee(request, share)
+    messages.success(request, SHARED)
     return redirect("recordings:sharing", pk=share.recording_id)
 
 

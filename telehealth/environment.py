@@ -34,6 +34,15 @@ def number(name: str, default: int) -> int:
     return int(value)
 
 
+def portal_url(hosts: list[str], uses_tls: bool) -> str:
+    """Return PORTAL_URL, or what follows from the first allowed host: where links in mail lead."""
+    default = f"https://{hosts[0].lstrip('.')}" if uses_tls else f"http://{hosts[0]}:8000"
+    value = os.environ.get("PORTAL_URL", "").strip() or default
+    if not value.startswith("https://" if uses_tls else ("https://", "http://")):
+        raise Misconfigured(f"PORTAL_URL must begin with https:// (http:// only without TLS); it is {value!r}.")
+    return value
+
+
 def secret_key(data_dir: Path) -> str:
     """Return SECRET_KEY, or the one in the data directory, made once with mode 0600."""
     if given := os.environ.get("SECRET_KEY"):

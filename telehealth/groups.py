@@ -10,6 +10,7 @@ LOOK = {
     "accounts": ["view_user"],
     "audit": ["view_entry", "view_alert"],
     "consultations": ["view_consultation"],
+    "notices": ["view_notice"],
     "patients": ["view_patient", "view_clinician", "view_carerelationship"],
     "recordings": [
         "view_recording",
@@ -32,6 +33,7 @@ RECEPTION = {"patients": ["add_patient"]}
 REGISTER = {
     "audit": ["change_alert"],
     "accounts": ["add_user", "change_user"],
+    "notices": ["resend_notice"],
     "patients": ["change_patient", "add_clinician", "change_clinician", "import_people"],
     "recordings": [
         "add_playbacksuspension",

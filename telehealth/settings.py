@@ -18,11 +18,13 @@ DEBUG = environment.flag("DEBUG", False)
 SECRET_KEY = environment.secret_key(DATA_DIR)
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost"])
 USES_TLS = environment.flag("USES_TLS", False)
+PORTAL_URL = environment.portal_url(ALLOWED_HOSTS, USES_TLS)
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS] if USES_TLS else []
 
 INSTALLED_APPS = [
     "audit",
     "accounts",
+    "notices",
     "patients",
     "consultations",
     "recordings",
@@ -235,6 +237,8 @@ CELERY_BEAT_SCHEDULE = {
     "verify-ledger-tail": {"task": "audit.verify", "schedule": 3600.0},
     "verify-ledger": {"task": "audit.verify", "schedule": 86_400.0, "kwargs": {"full": True}},
     "reconcile-grants": {"task": "accounts.reconcile_grants", "schedule": 86_400.0},
+    "deliver-notices": {"task": "notices.deliver", "schedule": 15.0},
+    "remind-of-consultations": {"task": "consultations.remind", "schedule": 30.0},
     "offer-free-times": {"task": "consultations.offer_free_times", "schedule": 60.0},
     "sweep-calls": {"task": "consultations.sweep", "schedule": 15.0},
 }

@@ -35,6 +35,7 @@ urlpatterns = [
     path("account/login/", views.SignInView.as_view(), name="account_login"),
     path("account/", include("accounts.urls")),
     path("account/needs/", include("patients.urls")),
+    path("account/notices/", include("notices.urls")),
     path("account/consents/", consented, name="consents"),
     # SECURITY: allauth's own page would let people change the address they sign in with.
     path("account/email/", RedirectView.as_view(pattern_name="account"), name="account_email"),

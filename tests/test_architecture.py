@@ -14,7 +14,7 @@ from django.db.migrations.loader import MigrationLoader
 
 ROOT = Path(__file__).parent.parent
 # From the top to the bottom: an app imports only what stands after it.
-LAYERS = ["telehealth", "assurance", "recordings", "consultations", "patients", "accounts", "audit"]
+LAYERS = ["telehealth", "assurance", "recordings", "consultations", "patients", "notices", "accounts", "audit"]
 APPS = [name for name in LAYERS if (ROOT / name).is_dir()]
 # Media and crypto code is pure: bytes or paths in, result out.
 PURE = ("recordings/vault", "recordings/media")
@@ -178,7 +178,7 @@ def test_the_leak_guard_shares_no_code_with_any_policy() -> None:
 
 # What turns rows into answers, what reads recordings, and what lets them pass.
 ANSWERS = ("django.http", "django.shortcuts", "django.contrib.admin", "django.template", "django.core.mail",
-           "rest_framework", "consultations.realtime", "consultations.protocol")  # fmt: skip
+           "rest_framework", "consultations.realtime", "consultations.protocol", "notices.letters")  # fmt: skip
 READS = ("recordings.models", "recordings.policy", "recordings.capture", "recordings.pages")
 PASSES = ("recordings.guard", "recordings.playback", "recordings.facts_only")
 RIGHTS = {"playable_by", "basis_for", "granted_to", "decide"}
@@ -186,6 +186,7 @@ RIGHTS = {"playable_by", "basis_for", "granted_to", "decide"}
 ASKS_THE_POLICY = {
     "recordings/playback.py": "hands on what the guard returns",
     "recordings/clinic.py": "its list and its single row go through playback.record_listing",
+    "recordings/letters.py": "hands on what the guard returns",
     "recordings/media_view.py": "whether a running answer may go on; what it plays has been through the guard",
 }
 
@@ -198,6 +199,12 @@ def test_whatever_answers_with_recordings_goes_through_the_leak_guard() -> None:
     doors = {p for p in python_files(*APPS) if imports_any(p, ANSWERS) and imports_any(p, READS)}
     assert {"views.py", "clinic.py", "api.py", "admin.py", "live.py", "recordings.py"} <= {path.name for path in doors}
     assert {name_of(path) for path in doors if not imports_any(path, PASSES) and path.name != "guard.py"} == set()
+
+
+def test_people_are_written_to_in_one_way() -> None:
+    """By notices; staff on call by alerts, who was registered by invitations. allauth sends links of its own."""
+    sending = {name_of(path) for path in python_files(*APPS) if imports_any(path, ("django.core.mail",))}
+    assert sending == {"accounts/letters.py", "audit/alerts.py", "notices/delivery.py", "notices/letters.py"}
 
 
 def test_only_named_modules_ask_who_may_play() -> None:

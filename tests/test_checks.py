@@ -200,6 +200,27 @@ def test_a_malformed_value_stops_the_start_with_a_sentence(read, name, value, mo
         read(name, 0)
 
 
+@pytest.mark.parametrize(
+    ("given", "uses_tls", "url"),
+    [
+        ("", True, "https://portal.example"),
+        ("", False, "http://portal.example:8000"),
+        ("https://clinic.example", True, "https://clinic.example"),
+        ("http://127.0.0.1:9000", False, "http://127.0.0.1:9000"),
+    ],
+)
+def test_links_in_mail_lead_to_the_portal(given: str, uses_tls: bool, url: str, monkeypatch) -> None:
+    monkeypatch.setenv("PORTAL_URL", given)
+    assert environment.portal_url(["portal.example", "other.example"], uses_tls) == url
+
+
+@pytest.mark.parametrize("given", ["http://portal.example", "portal.example", "javascript:alert(1)"])
+def test_links_in_mail_use_tls_where_the_portal_does(given: str, monkeypatch) -> None:
+    monkeypatch.setenv("PORTAL_URL", given)
+    with pytest.raises(SystemExit, match="PORTAL_URL must begin with https://"):
+        environment.portal_url(["portal.example"], True)
+
+
 @pytest.mark.parametrize(("value", "is_on"), [("1", True), ("TRUE", True), ("no", False), ("off", False), ("", True)])
 def test_a_flag_is_read_as_people_write_it(value: str, is_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_FLAG", value)

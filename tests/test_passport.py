@@ -32,6 +32,7 @@ from consultations.models import (
     WaitingListEntry,
 )
 from consultations.schedule import Availability, TimeOff
+from notices.models import Mute, Notice, Preferences
 from patients.models import CareRelationship, Patient, PatientKey
 from recordings.models import (
     AccessReport,
@@ -104,6 +105,8 @@ def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
         ),
         "FollowUp": FollowUp.objects.create(consultation=world.held, next=world.planned, patient=world.patient),
         "Note": pieces.note,
+        "Notice": Notice.objects.filter(user=world.patient.user).earliest("posted_at"),
+        "Mute": Mute.objects.create(user=world.patient.user, kind="waiting"),
         "PlaybackRevocation": PlaybackRevocation.objects.create(
             recording=world.recording, patient=world.patient, user=world.colleague.user, why="left",
             revoked_at=world.held.ends_at, revoked_by=world.clinician.user,
@@ -604,7 +607,7 @@ def twice(model: type[models.Model], **facts: Any) -> Callable[[Sides], None]:
     """Insert the standing row of Ada's world once more under a fresh id."""
 
     def violation(sides: Sides) -> None:
-        key = {"id": None if model is CallEvent else uuid.uuid4()}
+        key = {"id": None if model in (CallEvent, Mute) else uuid.uuid4()}
         insert(model, row_of(sides.ada[model.__name__]) | key | facts)
 
     return violation
@@ -614,6 +617,10 @@ def two_live_calls(sides: Sides) -> None:
     for _ in range(2):
         row = row_of(sides.ada["Call"])
         insert(Call, row | {"id": uuid.uuid4(), "status": "live", "ended_at": None})
+
+
+def quiet_without_an_end(sides: Sides) -> None:
+    insert(Preferences, {"user_id": patient_of(sides).user_id, "quiet_from": "21:00", "quiet_until": None})
 
 
 def patient_of(sides: Sides) -> Patient:
@@ -813,8 +820,12 @@ VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "decision_empties_once_confirmed": violate(QuarantineDecision, emptied_at=RETIRED["retired_at"]),
     "decision_has_a_reason": twice(QuarantineDecision, why=""),
     "one_open_decision_per_recording": twice(QuarantineDecision),
+    "one_notice_per_occasion": twice(Notice),
+    "notice_ends_in_one_way": violate(Notice, sent_at=RETIRED["retired_at"], failed_at=RETIRED["retired_at"]),
+    "one_mute_per_user_and_kind": twice(Mute),
+    "quiet_hours_have_two_ends": quiet_without_an_end,
 }
-OWN_APPS = ("audit", "accounts", "patients", "consultations", "recordings")
+OWN_APPS = ("audit", "accounts", "notices", "patients", "consultations", "recordings")
 CONSTRAINTS = {
     constraint.name: (model, constraint)
     for app in OWN_APPS
@@ -879,6 +890,8 @@ def test_a_word_outside_its_vocabulary_is_refused_by_the_database(
         Call,
         PlaybackRevocation,
         QuarantineDecision,
+        Notice,
+        Mute,
     ):
         violation = twice(model, **{column: "dancing"})
     else:

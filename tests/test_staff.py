@@ -57,6 +57,7 @@ def test_staff_cannot_ask_about_what_is_not_offered(clerk: Client, question: str
         "accounts/user/?is_active__exact=1",
         "recordings/recording/?status__exact=ready",
         "audit/entry/?action__exact=opened",
+        "notices/notice/?kind__exact=moved&state=all",
     ],
 )
 def test_the_filters_a_page_offers_work(clerk: Client, filter_: str) -> None:
@@ -77,6 +78,7 @@ def test_the_staff_site_holds_our_own_pages_only() -> None:
         "consultations.Availability",
         "consultations.Consultation",
         "consultations.TimeOff",
+        "notices.Notice",
         "patients.CareRelationship",
         "patients.Clinician",
         "patients.Patient",

@@ -12,7 +12,7 @@ from django.db.models import Max
 from audit import ledger
 from audit.models import Action
 from consultations.states import StaleTransition, move
-from recordings import jobs, policy, safe
+from recordings import jobs, letters, policy, safe
 from recordings.media.job import AUDIO_TYPE, VIDEO_TYPE, JoinResult
 from recordings.models import ProcessingJob, Recording, Rendition, Segment
 from recordings.pipeline.evidence import Mismatch, check_replay
@@ -132,3 +132,5 @@ def _make_playable(
     ]
     published = ledger.Line(Action.PUBLISHED, "recording", recording.pk, recording.patient_id, reason=recording.status)
     ledger.append(ledger.PORTAL, published, *granted, now=now)
+    if rendition.version == 1:
+        letters.post_replay_ready(recording, now=now)

@@ -35,6 +35,7 @@ from consultations.models import (
     WaitingListEntry,
 )
 from consultations.schedule import Availability, TimeOff
+from notices.models import Notice
 from patients.models import CareRelationship, Clinician, Patient, PatientKey
 from patients.services import end_care
 from recordings import policy, suspensions
@@ -109,6 +110,7 @@ class Life:
             "alert": self.alert, "suspension": self.suspension, "decision": pieces.decision,
             "device": self.device, "share": self.proposal, "report": self.report, "revocation": self.revocation,
             "request": self.request, "note": pieces.note, "template": self.template,
+            "notice": Notice.objects.filter(user=world.patient.user).earliest("posted_at"),
         }  # fmt: skip
         return {kind: str(row.pk) for kind, row in rows.items()}
 
@@ -347,6 +349,7 @@ def _delete(life: Life) -> None:
         life.template.delete()
         for clinician in (life.world.clinician, life.world.colleague):
             clinician.delete()
+        Notice.objects.filter(user__in=[user for user in people if user]).delete()
         User.objects.filter(pk__in=[user.pk for user in people if user]).delete()
 
 

@@ -1,5 +1,6 @@
 """Runs the whole portal on one machine: web, worker and beat as child processes."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -53,6 +54,7 @@ class Command(BaseCommand):
             Path(settings.BROKER_DIR, folder).mkdir(parents=True, exist_ok=True, mode=0o700)
         if settings.IS_DEMO_ALLOWED:
             demo.renew()
+        os.environ.setdefault("PORTAL_URL", f"http://{host}:{port}")  # where links in mail lead
         self._stop = False
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class NoticesConfig(AppConfig):
+    name = "notices"
+    verbose_name = _("Notices")
+
+    def ready(self) -> None:
+        from audit import triggers
+        from notices import guards, tasks  # noqa: F401  doorbell
+
+        triggers.register(*guards.GUARDS)
