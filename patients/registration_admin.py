@@ -72,7 +72,7 @@ class RegisteringAdmin(NotedAdmin):
 
     def invited(self, request: HttpRequest, people: list[User]) -> None:
         """Send the invitations of what stands now, and say how that went."""
-        unsent = letters.invite(people, request.build_absolute_uri)
+        unsent = letters.invite(people)
         if sent := len(people) - len(unsent):
             text = ngettext("An invitation is on its way.", "%(n)d invitations are on their way.", sent) % {"n": sent}
             messages.success(request, text)

@@ -5,6 +5,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.http import HttpResponse
 from django.test import Client
@@ -21,7 +22,7 @@ from patients.registration import NewPatient
 from tests.cast import Cast
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
-LINK = re.compile(r"http://testserver(/\S+)")
+LINK = re.compile(rf"{re.escape(settings.PORTAL_URL)}(/\S+)")
 NEW_PASSWORD = "a sentence that only Nia knows"
 NIA = {"name": "Nia Quill", "email": "Nia@Home.Test", "date_of_birth": "29/02/1980", "nhs_number": "999 000 0018"}
 
