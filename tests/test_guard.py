@@ -17,7 +17,8 @@ from audit import alerts, ledger
 from audit.models import Action, Alert, AlertKind, Entry
 from consultations.models import Participant
 from recordings import guard, pages, suspensions
-from recordings.admin import ProcessingJobAdmin, RecordingAdmin
+from recordings.admin import RecordingAdmin
+from recordings.jobs_admin import ProcessingJobAdmin
 from recordings.models import PlaybackSuspension, Recording
 from tests.cast import Cast, make_world
 from tests.figures import record

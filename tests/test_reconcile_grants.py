@@ -205,7 +205,7 @@ def test_a_patient_who_gets_a_sign_in_from_staff_may_see_themselves(cast: Cast) 
     Patient.objects.filter(pk=newcomer.pk).update(user=None)
     client = Client()
     client.force_login(cast.administrator)
-    facts = {"user": str(user.pk), "name": newcomer.name, "date_of_birth": "1980-02-29"}
+    facts = {"user": str(user.pk), "name": newcomer.name, "date_of_birth": "1980-02-29", "why": "asked"}
     answer = client.post(f"/admin/patients/patient/{newcomer.pk}/change/", facts)
     assert answer.status_code == 302, answer.content[:3000]
     assert patients.visible_to(User.objects.get(pk=user.pk)).filter(pk=newcomer.pk).exists()

@@ -83,8 +83,8 @@ class Answer:
 
     def without(self, asked: str) -> tuple[int, tuple[tuple[str, str], ...], bytes, str]:
         """Return the answer as somebody would see it who asked for another id."""
-        # A number is found as part of an address only: by itself it may stand for anything.
-        id_ = re.compile(rf"(?<=/|F){asked}(?=/|%2F)" if asked.isdigit() else re.escape(asked))
+        # The number of a row is found as part of an address only: by itself it may stand for anything.
+        id_ = re.compile(rf"(?<=/|F){asked}(?=/|%2F)" if re.fullmatch(r"\d{1,6}", asked) else re.escape(asked))
         headers = tuple((name, LINE.sub("/LINE/", id_.sub("ASKED", value))) for name, value in self.headers)
         body = CSRF.sub(b"CSRF", re.compile(id_.pattern.encode()).sub(b"ASKED", self.body))
         return self.status, headers, body, id_.sub("ASKED", self.told)
