@@ -19,9 +19,9 @@ from recordings.models import Chunk, Recording, Rendition, Segment
 from tests.replays import Viewer
 from tests.walk.base import WHICH, pick
 from tests.walk.calls import Calls
+from tests.walk.deletions import Deletions
 from tests.walk.model import Actor, Answer, Id
 from tests.walk.rights import Rights
-from tests.walk.shares import Sharing
 from tests.walk.staff import HeldBack
 
 Place = tuple[str, ...]
@@ -30,7 +30,7 @@ REFUSED = {401, 404, 429}
 STATUS = {Answer.PLAYS: {200}, Answer.PAUSED: {503, 429}, Answer.NOTHING: REFUSED}
 
 
-class Machine(Calls, Rights, Sharing, HeldBack):
+class Machine(Calls, Rights, Deletions, HeldBack):
     """Given by whoever starts it: `strange`, what was stored before the world was made, and `world_objects`, both."""
 
     strange: frozenset[Place]

@@ -29,7 +29,7 @@ REACHED = {
     "becomes plays", "becomes paused", "becomes nothing", "ready", "quarantined", "emptied", "release proposed",
     "release not proposed", "release confirmed", "release not confirmed", "discard proposed", "discard not proposed",
     "discard confirmed", "discard not confirmed", "share live", "share over", "share proposed", "share agreed to",
-    "share ended", "share swept",
+    "share ended", "share swept", "deletion asked for", "deleted",
 }  # fmt: skip
 
 
