@@ -175,11 +175,12 @@ def objects_stored() -> dict[Place, bytes]:
 
 
 def put_back(objects: dict[Place, bytes]) -> None:
-    """Remove what was stored since, store what was removed."""
-    for place in objects_stored().keys() - objects.keys():
+    """Remove what was stored since, store what was removed. What is stored is never changed."""
+    stored = objects_stored().keys()
+    for place in stored - objects.keys():
         vaults().joinpath(*place).unlink()
-    for place, content in objects.items():
-        vaults().joinpath(*place).write_bytes(content)
+    for place in objects.keys() - stored:
+        vaults().joinpath(*place).write_bytes(objects[place])
 
 
 def objects_expected(emptied: set[Id]) -> set[Place]:
