@@ -64,7 +64,9 @@ def _check_order(container: InputContainer, plan: Plan) -> None:
         last[kind] = packet.pts
         base = packet.time_base
         _require(base is not None, Unsound.CONTAINER)
-        end_ms = max(end_ms, float((packet.pts + (packet.duration or 0)) * (base or 0) * 1000))
+        # How long a picture stands is nowhere in the file: FFmpeg guesses it from all the others, holes included.
+        lasts = packet.duration or 0 if kind == "audio" else 0
+        end_ms = max(end_ms, float((packet.pts + lasts) * (base or 0) * 1000))
     _require(len(last) == 1 + plan.has_video, Unsound.STREAMS)
     _require(_is_close(end_ms, plan), Unsound.DURATION)
 

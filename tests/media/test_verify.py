@@ -42,6 +42,16 @@ def test_what_the_join_makes_is_sound(studio: Studio) -> None:
     verify(*joined(studio))
 
 
+def test_few_pictures_between_holes_are_sound(studio: Studio) -> None:
+    """How long the last one stands is not in the file, and what is guessed from the others' distances is no fault."""
+    result, _ = studio.run(
+        studio.segment(1, audio(TONE_1, 1.0), 0),
+        studio.segment(2, audio(TONE_1, 1.0), 4_500),
+        studio.segment(3, video(TONE_2, 1.0), 10_000),
+    )
+    assert abs(result.duration_ms - 11_000) < 200
+
+
 def test_a_replay_of_another_length_than_planned_is_refused(studio: Studio) -> None:
     output, planned = joined(studio)
     longer = Plan(0, planned.duration_ms + 600, planned.parts)
