@@ -54,7 +54,8 @@ def judged(matrix: Matrix, person: Person, *, all_of_them: bool) -> tuple[list[s
         may_leave = LEFT_BY_A_REFUSAL | ({"audit_alert"} if came == "refused" else set())
         if came not in GIVES and (rest := answer.wrote - may_leave):
             wrong.append(f"{where} {came}, and wrote into {', '.join(sorted(rest))}")
-        if came not in {"shown", "done"} and door.of not in COUNTED:
+        given = relation == "own" and came in GIVES  # What was done to one's own may say so.
+        if came not in {"shown", "done"} and not given and door.of not in COUNTED:
             never.setdefault((door.name, method), {})[f"{came} {relation}"] = answer.without(target or "-")
     for (door_name, method), seen in never.items():
         wrong += [f"{method} {door_name} as {person.name}: {what}" for what in apart(seen)]

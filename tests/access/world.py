@@ -54,6 +54,7 @@ from recordings.models import (
     Segment,
     Share,
 )
+from recordings.revocations import revoke_playback
 from tests.access.markers import Markers, mark
 from tests.bookings import make_hours, make_offer
 from tests.cast import FIFTEEN, PASSWORD, Pieces, World, make_pieces, make_user, make_world
@@ -306,7 +307,10 @@ def _happens(matrix: Matrix) -> None:
     revoked = matrix.lives["rev"].world
     for place in Participant.objects.filter(user=revoked.clinician.user):
         consultation_policy.revoke_place(place)
-    policy.withdraw_playback(revoked.recording, revoked.clinician.user)
+    actor = ledger.Actor(revoked.patient.user_id)
+    revoke_playback(
+        revoked.recording, revoked.clinician.user, why=PlaybackRevocation.Why.LEFT, actor=actor, now=timezone.now()
+    )
     cared = matrix.lives["care"].world
     end_care(CareRelationship.objects.get(patient=cared.patient, clinician=cared.clinician), now=timezone.now())
     Clinician.objects.filter(pk=matrix.lives["left"].world.clinician.pk).update(is_active=False)
