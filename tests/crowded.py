@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import cycle, islice
 
+from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
@@ -21,7 +22,11 @@ OWNERS = ("patient_id", "clinician_id", "patient__user", "clinician__user")
 
 def store(rows: Iterator[Model]) -> None:
     while batch := list(islice(rows, AT_ONCE)):
-        type(batch[0])._default_manager.bulk_create(batch)
+        model = type(batch[0])
+        model._default_manager.bulk_create(batch)
+        # Else triggers go on looking rows up as in the empty table they were planned for: autovacuum sees no open ones.
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
 
 
 def hold(pairs: Sequence[tuple[Patient, Clinician]], number: int) -> None:
