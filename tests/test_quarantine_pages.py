@@ -55,14 +55,14 @@ def test_staff_see_what_is_held_back_and_why_without_content(cast: Cast, visit: 
 
 
 def test_a_page_that_is_asked_for_more_than_facts_is_not_built(cast, visit: Visit, monkeypatch) -> None:
-    real = held_back.row_of
+    real = held_back._row
 
-    def talkative(recording: Recording, **more):  # type: ignore[no-untyped-def]
-        row = real(recording, **more)
+    def talkative(recording: Recording, part: int | None) -> held_back.Row:
+        row = real(recording, part)
         row.facts["patient"] = recording.patient.name
         return row
 
-    monkeypatch.setattr(quarantine_admin.held_back, "row_of", talkative)
+    monkeypatch.setattr(quarantine_admin.held_back, "_row", talkative)
     for path in (QUEUE, page_of(visit)):
         with pytest.raises(guard.NotAFact):
             browser(cast.administrator).get(path)

@@ -4,7 +4,16 @@ Owner, patient and place in storage are read from the lease's rows; nothing of t
 """
 
 from recordings.capture.chunks import MAX_CHUNK_BYTES, MAX_RECORDING_BYTES, store_chunk
-from recordings.capture.manifest import MAX_CHUNKS, close_segment, missing_of, numbers_of, ranges_of, saved_ms
+from recordings.capture.manifest import (
+    MAX_CHUNKS,
+    close_segment,
+    covered_ms,
+    missing_of,
+    numbers_of,
+    ranges_of,
+    saved_ms,
+    with_lengths,
+)
 from recordings.capture.refusals import ABSENT, CaptureRefused
 from recordings.capture.sealing import seal_if_whole
 from recordings.capture.segments import OpenSegment, open_segment, unfinished_of
@@ -18,6 +27,7 @@ __all__ = [
     "CaptureRefused",
     "OpenSegment",
     "close_segment",
+    "covered_ms",
     "missing_of",
     "numbers_of",
     "open_segment",
@@ -27,4 +37,5 @@ __all__ = [
     "segment_of_token",
     "store_chunk",
     "unfinished_of",
+    "with_lengths",
 ]

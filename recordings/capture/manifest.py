@@ -1,10 +1,12 @@
 """What is stored of a segment, what is missing, and the closed list that says what should be there."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from consultations.states import move
 from recordings.capture.refusals import OVER, CaptureRefused
@@ -77,10 +79,19 @@ def close_segment(segment: Segment, *, chunks: int, root: str, duration_ms: int,
 
 def saved_ms(recording: Recording) -> int:
     """Return how much of the call is stored, overlaps of consecutive segments counted once."""
-    lengths = recording.segments.annotate(length=Max("chunks__to_ms")).order_by("t0_ms").values_list("t0_ms", "length")
+    return covered_ms(with_lengths(recording.segments.all()))
+
+
+def with_lengths(segments: QuerySet[Segment]) -> QuerySet[Any]:
+    """Return them in order, each with `length`, in ms of what is stored, or None."""
+    return segments.annotate(length=Max("chunks__to_ms")).order_by("t0_ms")
+
+
+def covered_ms(segments: Iterable[Any]) -> int:
+    """Return how much time those of `with_lengths` cover."""
     total, cursor = 0, 0
-    for starts, length in lengths:
-        ends = starts + (length or 0)
-        total += max(0, ends - max(starts, cursor))
+    for segment in segments:
+        ends = segment.t0_ms + (segment.length or 0)
+        total += max(0, ends - max(segment.t0_ms, cursor))
         cursor = max(cursor, ends)
     return total
