@@ -76,7 +76,7 @@ def append(actor: Actor, *lines: Line, now: datetime | None = None) -> None:
     try:
         with transaction.atomic():
             lock()
-            last = Entry.objects.order_by("-seq").values_list("seq", "hash").first()
+            last = tip()
             seq, previous = last or (0, GENESIS)
             entries = []
             for line in lines:
@@ -89,6 +89,11 @@ def append(actor: Actor, *lines: Line, now: datetime | None = None) -> None:
                 transaction.on_commit(lambda: many_written.send(sender=Entry))
     except DatabaseError as error:
         raise LedgerUnavailable from error
+
+
+def tip() -> tuple[int, str] | None:
+    """Return number and hash of the last line, or None before the first. Errors: DatabaseError."""
+    return Entry.objects.order_by("-seq").values_list("seq", "hash").first()
 
 
 def lock() -> None:

@@ -129,6 +129,7 @@ class AlertKind(models.TextChoices):
     LEDGER_BROKEN = "ledger_broken", _("The ledger does not hold")
     QUARANTINED = "quarantined", _("A recording is held back")
     NOT_RECOGNISED = "not_recognised", _("Somebody does not recognise an access to their recording")
+    ALTERED = "altered", _("A stored replay is not what was recorded")
     GUESSING = "guessing", _("Somebody tries one address after the other")
 
 

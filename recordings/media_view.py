@@ -3,6 +3,7 @@ may see."""
 
 import asyncio
 import hmac
+import logging
 from collections.abc import Callable
 from hashlib import sha256
 from time import monotonic
@@ -23,9 +24,10 @@ from recordings import copies, intact, playback, policy
 from recordings.models import Rendition
 from recordings.playback import Opened
 from recordings.ranges import MOST_BYTES, Span, Unsatisfiable, span_of
-from recordings.vault import SeekableReader, StoreUnavailable, VaultError
+from recordings.vault import MasterKeyUnusable, SeekableReader, StoreUnavailable, VaultError
 
 RECHECK_EVERY_S = 5.0
+log = logging.getLogger(__name__)
 R = TypeVar("R", bound=HttpResponseBase)
 
 
@@ -122,7 +124,8 @@ def _body(opened: Opened, span: Span, actor: Actor, may_go_on: Callable[[], bool
     """Return the bytes to send, or None when not one of them can be given out; then that is in the ledger."""
     try:
         reader = intact.open_verified(opened.rendition, opened.recording.patient.vault_id)
-    except StoreUnavailable:
+    except (StoreUnavailable, MasterKeyUnusable) as outage:
+        log.error("replays cannot be read just now: %s", outage)
         return None
     except VaultError as fault:
         playback.report_unreadable(opened, fault, actor=actor, now=timezone.now())

@@ -1,6 +1,5 @@
 """Listing and opening replays: the policy, the leak guard, the ledger, then – and only then – something to show."""
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +25,6 @@ Status = Recording.Status
 # A player plays at most twice as fast as life, and may report half a minute played before the viewing began anew.
 FASTEST = 2
 REPORTED_LATE_S = 30
-log = logging.getLogger(__name__)
 
 
 class Paused(Exception):
@@ -180,11 +178,19 @@ def count_seconds(user: Viewer, recording_id: UUID, seconds: int, *, actor: ledg
 
 
 def report_unreadable(opened: Opened, fault: Exception, *, actor: ledger.Actor, now: datetime) -> None:
-    """Say that a stored replay could not be given out as it was recorded. Errors: LedgerUnavailable."""
-    reason = f"replay_{type(fault).__name__.lower()}"
-    log.error("the replay of recording %s cannot be read: %s", opened.recording.pk, reason)
-    line = ledger.Line(Action.REFUSED, "recording", opened.recording.pk, opened.recording.patient_id, reason=reason)
-    ledger.append(actor, line, now=now)
+    """Say that a stored replay could not be given out as it was recorded; staff are told at once.
+
+    Errors: LedgerUnavailable.
+    """
+    recording, reason = opened.recording, f"replay_{type(fault).__name__.lower()}"
+    ledger.append(
+        actor, ledger.Line(Action.REFUSED, "recording", recording.pk, recording.patient_id, reason=reason), now=now
+    )
+    # Whoever asked did nothing: the alert is of the replay, once, however many ask for it.
+    alerts.raise_alert(
+        AlertKind.ALTERED, actor=ledger.PORTAL, now=now, object_type="recording", object_id=recording.pk,
+        patient=recording.patient_id, detail={"reason": reason},
+    )  # fmt: skip
 
 
 def _replays_for(user: Viewer) -> QuerySet[Recording]:
@@ -220,7 +226,9 @@ def unfinished_of(user: Viewer, most: int, *, actor: ledger.Actor, now: datetime
     Errors: Leak, LedgerUnavailable.
     """
     recent = Q(clinician__user=user.pk, created_at__gt=now - UNFINISHED_SINCE)
-    being_made = policy.basis_for(user).filter(recent).exclude(status__in=(*Recording.PLAYABLE, Status.ERASED))
+    # What is held back is the staff's alone until two of them have decided.
+    elsewhere = (*Recording.PLAYABLE, Status.ERASED, Status.QUARANTINED)
+    being_made = policy.basis_for(user).filter(recent).exclude(status__in=elsewhere)
     with_gaps = policy.playable_by(user).filter(recent, status=Status.PARTIAL)
     # Each by the clinician's own index; together in one query they would be looked for among everybody's.
     newest = [one for rows in (being_made, with_gaps) for one in _newest_first(rows)[:most]]

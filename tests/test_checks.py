@@ -17,6 +17,7 @@ from patients.models import PatientKey
 from recordings import safe
 from telehealth import checks, demo, environment
 from telehealth.checks import deployed, stored, switches
+from telehealth.checks.switches import API
 from tests.cast import make_patient
 
 DANGERS = {
@@ -26,6 +27,9 @@ DANGERS = {
     "telehealth.E004": {"CELERY_ACCEPT_CONTENT": ["json", "pickle"]},
     "telehealth.E005": {"DEBUG": True, "USES_TLS": True},
     "telehealth.E007": {"CSRF_TRUSTED_ORIGINS": ["https://*.portal.test"]},
+    "telehealth.E021": {
+        "REST_FRAMEWORK": {**API, "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"]}
+    },
 }
 POSTGRESQL = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "portal"}}
 SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
@@ -50,6 +54,12 @@ DEPLOYED_DANGERS = {
     "several hosts on SQLite": ("telehealth.W001", {"DATABASES": SQLITE}),
     "a weak key": ("security.W009", {"SECRET_KEY": "weak"}),
 }
+
+
+@pytest.mark.parametrize("name", API)
+def test_an_api_that_is_open_or_talkative_by_default_is_refused(name: str, settings) -> None:
+    settings.REST_FRAMEWORK = {key: value for key, value in settings.REST_FRAMEWORK.items() if key != name}
+    assert found_by_checks() == ["telehealth.E021"]
 
 
 def found_by_checks() -> list[str]:

@@ -77,7 +77,7 @@ def test_a_sealed_vault_is_a_pause_and_never_a_quarantine(cast: Cast, ada: Viewe
     transit.fails(SEALED)
     answer = ada.get(cast.ada.recording.pk)
     assert (answer.status_code, answer.body, answer["Retry-After"]) == (503, b"", "5")
-    assert [line.reason for line in lines_of(cast.ada.recording, Action.REFUSED)] == ["replay_masterkeyunusable"]
+    assert not lines_of(cast.ada.recording, Action.REFUSED), "nobody was refused"
     assert visit.process().status == "processing"
     assert visit.job.fault == "MasterKeyUnusable"
     transit.fails(None)

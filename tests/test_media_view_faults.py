@@ -8,11 +8,11 @@ from django.db import connection
 from django.test import AsyncClient
 
 from accounts.models import User
-from audit.models import Action
+from audit.models import Action, Alert, AlertKind
 from patients.models import PatientKey
-from recordings import policy, safe
+from recordings import intact, policy, safe
 from recordings.models import Recording, Rendition
-from recordings.vault import SeekableReader
+from recordings.vault import MasterKeyUnusable, SeekableReader, StoreUnavailable
 from tests.cast import Cast
 from tests.replays import MIB, Stream, Viewer, lines_of, noise, path_of, put_replay
 
@@ -70,10 +70,24 @@ def test_not_one_byte_of_a_damaged_replay_is_served(cast: Cast, ada: Viewer, rep
     line = lines_of(cast.ada.recording, Action.REFUSED)[-1]
     assert line.reason in {"replay_damaged", "replay_notthisobject", "replay_missing"}
     assert (line.actor, line.patient) == (cast.ada.patient.user.pk, cast.ada.patient.pk)
-    assert str(replay.recording_id) in caplog.text and "cannot be read" in caplog.text
+    alert = Alert.objects.get(kind=AlertKind.ALTERED)
+    assert (alert.object_id, alert.patient, alert.times) == (replay.recording_id, cast.ada.patient.pk, 2)
+    assert f"altered: recording {replay.recording_id}" in caplog.text
     assert cast.ada.recording.viewings.get().bytes_served == 0
     neighbour = Viewer(cast.ben.patient.user).get(cast.ben.recording.pk)
     assert (neighbour.status_code, neighbour.body) == (200, cast.ben.canary)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("outage", [StoreUnavailable, MasterKeyUnusable])
+def test_an_outage_is_no_alarm_and_no_refusal(cast: Cast, ada: Viewer, monkeypatch, outage: type[Exception]) -> None:
+    def fails(*_: object) -> None:
+        raise outage
+
+    monkeypatch.setattr(intact, "open_verified", fails)
+    answer = ada.get(cast.ada.recording.pk)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert not Alert.objects.exists() and not lines_of(cast.ada.recording, Action.REFUSED)
 
 
 @pytest.mark.django_db

@@ -72,7 +72,6 @@ def test_whoever_it_is_shared_with_is_not_told_why(cast: Cast) -> None:
     [
         ("partial", "3 stretches are missing"),
         ("failed", "Preparing it did not work"),
-        ("quarantined", "held back for a check"),
         ("capturing", "It is being saved"),
     ],
 )
@@ -84,8 +83,13 @@ def test_the_clinician_sees_what_is_not_ready_and_nobody_elses(cast: Cast, statu
         assert "Not ready, or with gaps" not in page(person.user, "/clinic/")
 
 
-def test_what_is_ready_erased_or_long_ago_is_not_in_that_list(cast: Cast) -> None:
+def test_what_is_ready_held_back_erased_or_long_ago_is_not_in_that_list(cast: Cast) -> None:
     recording = with_gaps(cast.ada)
-    for facts in ({"status": "ready"}, {"status": "erased"}, {"created_at": timezone.now() - timedelta(days=15)}):
+    for facts in (
+        {"status": "ready"},
+        {"status": "quarantined"},
+        {"status": "erased"},
+        {"created_at": timezone.now() - timedelta(days=15)},
+    ):
         Recording.objects.filter(pk=recording.pk).update(**{"status": "partial", **facts})
         assert "Not ready, or with gaps" not in page(cast.ada.clinician.user, "/clinic/")

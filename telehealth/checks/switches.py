@@ -7,6 +7,13 @@ from django.core.checks import CheckMessage, Error
 
 from recordings.vault import StoreUnusable, open_store
 
+# What a view of the API is given that says nothing itself.
+API = {
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.DenyUnlessTheViewSays"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_METADATA_CLASS": None,
+}
+
 
 def refuse_dangerous_settings(**_: Any) -> list[CheckMessage]:
     serializers = {*settings.CELERY_ACCEPT_CONTENT, settings.CELERY_TASK_SERIALIZER}
@@ -40,6 +47,12 @@ def refuse_dangerous_settings(**_: Any) -> list[CheckMessage]:
             any("*" in origin for origin in settings.CSRF_TRUSTED_ORIGINS),
             "CSRF_TRUSTED_ORIGINS holds *: pages of other origins may post forms here.",
             "Name the portal's own origins.",
+        ),
+        "telehealth.E021": (
+            any(settings.REST_FRAMEWORK.get(name, "") != value for name, value in API.items()),
+            "The API allows by default, or answers with more than JSON: a view that says nothing is open, and "
+            "REST framework's own pages list related rows in their forms.",
+            "Leave DEFAULT_PERMISSION_CLASSES, DEFAULT_RENDERER_CLASSES and DEFAULT_METADATA_CLASS as they were.",
         ),
     }
     return [Error(text, hint=hint, id=id_) for id_, (is_wrong, text, hint) in dangers.items() if is_wrong]

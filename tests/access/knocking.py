@@ -69,6 +69,9 @@ class Answer:
         headers = (f"{name}: {value}".encode() for name, value in self.headers)
         return b"\n".join([*headers, self.told.encode(), self.body])
 
+    def header(self, name: str) -> str:
+        return dict(self.headers).get(name, "")
+
     def outcome(self) -> str:
         if self.status not in (301, 302):
             return BY_STATUS.get(self.status, str(self.status))

@@ -15,8 +15,10 @@ pytestmark = pytest.mark.django_db
 # The ledger's lines are numbered: which numbers exist is no secret, and they differ in length.
 COUNTED = frozenset({"entry"})
 GIVES = frozenset({"shown", "done", "moved", "own-surface"})
-# A line that says the same for all relations is asked for two, and its rarer methods for one; `long` asks for all.
-BRIEFLY = {"GET": ("other", "never"), "POST": ("other", "never")}
+# A line that says the same for all relations is asked for some, and its rarer methods for one; `long` asks for all.
+BRIEFLY = {"GET": ("own", "other", "never"), "POST": ("own", "never")}
+# What no answer goes without, whoever asked for what: values that must be found in the header.
+SAFE = {"Content-Security-Policy": "script-src 'self'", "Permissions-Policy": "geolocation=()"}
 
 
 def relations(door: Door, method: str, person: Person, *, all_of_them: bool) -> tuple[str, ...]:
@@ -50,6 +52,9 @@ def judged(matrix: Matrix, person: Person, *, all_of_them: bool) -> tuple[list[s
         if came != expected:
             wrong.append(f"{where} {came}, and rule {door.rules[method]} says {expected}")
         wrong += [f"{where} shows the {stray}" for stray in strays(matrix, person, asked, answer)]
+        wrong += [f"{where} has no {name}" for name, value in SAFE.items() if value not in answer.header(name)]
+        if "no-store" not in answer.header("Cache-Control") and person.user and came == "shown":
+            wrong.append(f"{where} may be kept by a cache")
         # A valid credential used for something else is told to the staff.
         may_leave = LEFT_BY_A_REFUSAL | ({"audit_alert"} if came == "refused" else set())
         if came not in GIVES and (rest := answer.wrote - may_leave):
