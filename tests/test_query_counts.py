@@ -71,7 +71,7 @@ def await_staff(cast: Cast, number: int) -> None:
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("many", [400, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("many", [100, pytest.param(10_000, marks=pytest.mark.long)])
 def test_no_page_asks_more_often_because_there_is_more(cast: Cast, many: int) -> None:
     world = cast.ada
     others = [make_patient(f"Patient {number}") for number in range(5)]

@@ -15,18 +15,22 @@ pytestmark = pytest.mark.django_db
 # The ledger's lines are numbered: which numbers exist is no secret, and they differ in length.
 COUNTED = frozenset({"entry"})
 GIVES = frozenset({"shown", "done", "moved", "own-surface"})
-# A line that says the same for all relations is asked for some, and its rarer methods for one; `long` asks for all.
-BRIEFLY = {"GET": ("own", "other", "never"), "POST": ("own", "never")}
+# A line that says the same for all relations is asked for what was one's own and what never was, its rarer methods
+# for one's own alone: whoever lost a right lost it there. `long` asks for all.
+BRIEFLY = {"GET": ("own", "never"), "POST": ("own", "never")}
 # What no answer goes without, whoever asked for what: values that must be found in the header.
 SAFE = {"Content-Security-Policy": "script-src 'self'", "Permissions-Policy": "geolocation=()"}
 
 
-def relations(door: Door, method: str, person: Person, *, all_of_them: bool) -> tuple[str, ...]:
+def relations(matrix: Matrix, person: Person, door: Door, method: str, *, all_of_them: bool) -> tuple[str, ...]:
     rule = door.rules[method]
     said = {table().outcome(rule, person.name, relation) for relation in door.relations()}
     if not door.of or all_of_them or len(said) > 1:
         return door.relations()
-    return BRIEFLY.get(method, ("other",))
+    brief = BRIEFLY.get(method, ("own",))
+    if matrix.target(person, door.of, "own") is None:  # Who has nothing of it asks for another's.
+        return tuple("other" if relation == "own" else relation for relation in brief)
+    return brief
 
 
 def cells(matrix: Matrix, person: Person, *, all_of_them: bool) -> Iterator[tuple[Door, str, str, str, Asked, Answer]]:
@@ -34,7 +38,7 @@ def cells(matrix: Matrix, person: Person, *, all_of_them: bool) -> Iterator[tupl
     browser = Browser(person.cookies)
     for door in table().doors.values():
         for method in METHODS:
-            for relation in relations(door, method, person, all_of_them=all_of_them):
+            for relation in relations(matrix, person, door, method, all_of_them=all_of_them):
                 target = matrix.target(person, door.of, relation) if door.of else ""
                 if target is None:
                     continue

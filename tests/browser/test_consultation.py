@@ -272,6 +272,7 @@ def test_reloading_the_recorders_page_loses_at_most_moments(enter: Enter, portal
         assert is_heard(media, ADA, part) and is_heard(media, OSEI, part)
 
 
+@pytest.mark.long
 def test_recording_works_without_the_autoplay_flag(playwright: Playwright, portal: Portal) -> None:
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
     try:
