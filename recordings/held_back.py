@@ -36,7 +36,10 @@ class Row:
 
 
 def queue(*, now: datetime) -> list[Row]:
-    """Return what is held back, the oldest first, by as many queries whether it is one or a hundred."""
+    """Return what is held back, the oldest first, by as many queries whether it is one or a hundred.
+
+    A proposal that something has changed since is named here, and no longer on the recording's page.
+    """
     return _rows(_with_facts(now).order_by("started_at"))
 
 

@@ -28,6 +28,7 @@ from recordings.vault import MasterKeyUnusable, SeekableReader, StoreUnavailable
 
 RECHECK_EVERY_S = 5.0
 log = logging.getLogger(__name__)
+OUTAGES = (StoreUnavailable, MasterKeyUnusable)
 R = TypeVar("R", bound=HttpResponseBase)
 
 
@@ -124,18 +125,20 @@ def _body(opened: Opened, span: Span, actor: Actor, may_go_on: Callable[[], bool
     """Return the bytes to send, or None when not one of them can be given out; then that is in the ledger."""
     try:
         reader = intact.open_verified(opened.rendition, opened.recording.patient.vault_id)
-    except (StoreUnavailable, MasterKeyUnusable) as outage:
-        log.error("replays cannot be read just now: %s", outage)
-        return None
     except VaultError as fault:
-        playback.report_unreadable(opened, fault, actor=actor, now=timezone.now())
+        _report(opened, fault, actor)
         return None
     playback.count_bytes(opened.viewing, span.stop - span.start)
 
-    def on_fault(fault: VaultError) -> None:
-        playback.report_unreadable(opened, fault, actor=actor, now=timezone.now())
+    return ReplayBody(reader, span, may_go_on=may_go_on, on_fault=lambda fault: _report(opened, fault, actor))
 
-    return ReplayBody(reader, span, may_go_on=may_go_on, on_fault=on_fault)
+
+def _report(opened: Opened, fault: VaultError, actor: Actor) -> None:
+    """An outage refuses nobody and says nothing of what is stored; anything else does."""
+    if isinstance(fault, OUTAGES):
+        log.error("replays cannot be read just now: %s", fault)
+    else:
+        playback.report_unreadable(opened, fault, actor=actor, now=timezone.now())
 
 
 class ReplayBody:
@@ -164,7 +167,7 @@ class ReplayBody:
         try:
             piece = await asyncio.to_thread(next, self._pieces, b"")
         except VaultError as fault:
-            # Damaged since it was verified: the answer ends short, which no player takes for the end.
+            # Damaged or out of reach since it was verified: the answer ends short, which no player takes for the end.
             await sync_to_async(self._on_fault)(fault)
             raise StopAsyncIteration from fault
         if self._since_check + len(piece) > MOST_BYTES or monotonic() > self._check_at:

@@ -222,6 +222,7 @@ def test_damage_that_happens_in_the_middle_ends_the_stream_before_the_damaged_pi
 
     assert asyncio.run(stream.watch(damage)) <= 3 * MIB
     assert [line.reason for line in lines_of(cast.ada.recording, Action.REFUSED)] == ["replay_damaged"]
+    assert Alert.objects.get().kind == AlertKind.ALTERED
 
 
 @pytest.mark.django_db(transaction=True)
