@@ -7,7 +7,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import reconciliation
+from accounts import reconciliation, sessions
 from audit import alerts, ledger
 from audit.models import Alert, AlertKind
 
@@ -22,6 +22,12 @@ def reconcile_grants() -> None:
         _tell({"difference": str(one)}, one.kind, one.object_id, one.patient)
     if more := sum(1 for _ in found):
         _tell({"more": more})  # so many are one mistake; the command names them all
+
+
+@shared_task(name="accounts.clear_sessions", soft_time_limit=600, time_limit=660)
+def clear_sessions() -> None:
+    """Remove sign-ins that have ended. Idempotent because what is gone is gone."""
+    sessions.clear_ended(now=timezone.now())
 
 
 def _tell(detail: dict[str, Any], kind: str = "", of: UUID | None = None, patient: UUID | None = None) -> None:

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db.models import Count, F, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +16,7 @@ from audit.ledger import actor_of
 from patients.admin import NeverDeleted
 from recordings import (  # noqa: F401  pages of their own
     deletion_admin,
+    holds_admin,
     jobs_admin,
     quarantine_admin,
     reports_admin,
@@ -44,6 +46,11 @@ class RecordingAdmin(FactsOnly):
         "retain_until",
         "legal_hold",
     )
+    change_form_template = "admin/recordings/recording/change_form.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        hold = self.admin_site.admin_view(holds_admin.page)
+        return [path("<uuid:pk>/hold/", hold, name="recording_hold"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recording]:
         counted = super().get_queryset(request).prefetch_related("jobs", "renditions")

@@ -1,11 +1,12 @@
 """The rules about recordings that the database keeps itself."""
 
-from audit.triggers import Guard, fixed_once, immutable, never_deleted, passport, set_once
+from audit.triggers import Guard, append_only, fixed_once, immutable, never_deleted, passport, set_once
 
 RECORDING, SEGMENT, LEASE = "recordings_recording", "recordings_segment", "recordings_recorderlease"
 SUSPENSION, REVOCATION = "recordings_playbacksuspension", "recordings_playbackrevocation"
 DECISION, SHARE = "recordings_quarantinedecision", "recordings_share"
 REPORT, REQUEST = "recordings_accessreport", "recordings_deletionrequest"
+HOLD, EXPIRY = "recordings_legalhold", "recordings_expiry"
 
 
 def _belongs_to(parent: str, column: str, table: str) -> tuple[Guard, Guard]:
@@ -69,4 +70,13 @@ GUARDS = (
     fixed_once(REQUEST, "confirmed_at", ["answer", "why", "answered_by_id", "answered_at", "confirmed_by_id"]),
     set_once(REQUEST, ["withdrawn_at", "confirmed_at", "emptied_at"]),
     never_deleted(REQUEST),
+    append_only("recordings_retentionperiod"),
+    passport(HOLD, parent=RECORDING, parent_column="recording_id", owners=["patient_id"]),
+    immutable(HOLD, ["recording_id", "patient_id", "why", "note", "set_by_id", "set_at"]),
+    fixed_once(HOLD, "lifted_at", ["lifted_at", "lifted_by_id", "lifted_note"]),
+    never_deleted(HOLD),
+    passport(EXPIRY, parent=RECORDING, parent_column="recording_id", owners=["patient_id"]),
+    immutable(EXPIRY, ["recording_id", "patient_id", "kept_until", "erased_at"]),
+    set_once(EXPIRY, ["emptied_at"]),
+    never_deleted(EXPIRY),
 )

@@ -53,6 +53,11 @@ BY_REASON = {
     (Action.ASKED, "keep"): gettext_lazy("took the request to delete it back"),
     (Action.HANDLED, "deletion_proposed"): gettext_lazy("proposed to delete it, as was asked"),
     (Action.HANDLED, "deletion_withdrawn"): gettext_lazy("took the proposal to delete it back"),
+    (Action.CHANGED, "kept_longer"): gettext_lazy("put off the day until which it is kept, to %(until)s"),
+    (Action.CHANGED, "kept_shorter"): gettext_lazy("brought the day until which it is kept forward, to %(until)s"),
+    (Action.CHANGED, "hold_set"): gettext_lazy("put it under a legal hold, so that it is kept"),
+    (Action.CHANGED, "hold_lifted"): gettext_lazy("lifted the legal hold"),
+    (Action.DISCARDED, "day_has_come"): gettext_lazy("deleted it for good: the time for which it is kept was over"),
     (Action.DISCARDED, "patient_asked"): gettext_lazy("deleted it for good, as was asked"),
 }
 WHY_REFUSED = {

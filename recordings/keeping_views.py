@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from audit import refusals
 from audit.ledger import actor_of
-from recordings import deletion, pages, playback
+from recordings import deletion, holds, pages, playback, retention
 from recordings.deletion import CannotDelete
 from recordings.guard import Shown
 
@@ -26,10 +25,14 @@ def keeping(request: HttpRequest, pk: UUID) -> HttpResponse:
         with refusals.noted(request, "recording", pk):
             _act(request, shown)
         return redirect("recordings:keeping", pk=pk)
+    keeping = retention.told(timezone.now())
     context = {
         "recording": pages.row(shown),
         "kept_until": pages.kept_until(shown),
-        "retention_days": settings.RECORDING_RETENTION_DAYS,
+        "keeping": keeping,
+        "sooner": pages.kept_sooner(shown, keeping.coming),
+        "hold": holds.standing(pk),
+        "expired_at": pages.expired_at(shown),
         "request_to_delete": deletion.newest_of(shown),
         "may_ask": deletion.may_be_asked(shown),
         "is_patient": deletion.is_its_patient(shown),

@@ -18,6 +18,9 @@ from consultations.states import closed_vocabulary
 from patients.models import Clinician, Patient
 from recordings.decisions import QuarantineDecision as QuarantineDecision
 from recordings.deletion_requests import DeletionRequest as DeletionRequest
+from recordings.keeping import Expiry as Expiry
+from recordings.keeping import LegalHold as LegalHold
+from recordings.keeping import RetentionPeriod as RetentionPeriod
 from recordings.reports import AccessReport as AccessReport
 from recordings.rights import PlaybackRevocation as PlaybackRevocation
 from recordings.rights import PlaybackSuspension as PlaybackSuspension
@@ -94,6 +97,11 @@ class Recording(models.Model):
                 fields=["status"],
                 condition=Q(status__in=["quarantined", "failed"]),
                 name="recording_waits_for_staff",
+            ),
+            models.Index(
+                fields=["retain_until"],
+                condition=Q(status__in=["ready", "partial", "failed", "withdrawn"]),
+                name="recording_by_its_last_day",
             ),
         ]
 

@@ -18,8 +18,9 @@ from django.utils.translation import ngettext
 from accounts.models import User, Viewer
 from audit.models import Action, Entry
 from consultations.models import Call, CallEvent, Participant
+from recordings import retention
 from recordings.guard import Shown
-from recordings.models import ProcessingJob, Recording, Share
+from recordings.models import Expiry, ProcessingJob, Recording, RetentionPeriod, Share
 from recordings.spoken import name_of, seconds_of, spoken
 
 Status = Recording.Status
@@ -95,6 +96,16 @@ def row(shown: Shown) -> dict[str, Any]:
 def kept_until(shown: Shown) -> datetime | None:
     """Return until when it is kept at least, None while its replay is not made."""
     return shown.recording.retain_until
+
+
+def kept_sooner(shown: Shown, coming: RetentionPeriod | None) -> datetime | None:
+    """Return the day that a period which is to come gives it, if that is before the one it has."""
+    return retention.sooner(shown.recording, coming) if shown.is_own else None
+
+
+def expired_at(shown: Shown) -> datetime | None:
+    """Return when it was erased because its day had come."""
+    return Expiry.objects.filter(recording=shown.recording.pk).values_list("erased_at", flat=True).first()
 
 
 def shares(shown: Shown, standing: Iterable[Share]) -> list[dict[str, Any]]:

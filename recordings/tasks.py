@@ -8,7 +8,7 @@ from celery import shared_task
 from django.dispatch import receiver
 from django.utils import timezone
 
-from recordings import erasure, jobs, pipeline, safe, sharing, upkeep
+from recordings import erasure, expiry, jobs, pipeline, retention, safe, sharing, upkeep
 
 A_DAY = timedelta(days=1)
 
@@ -40,6 +40,13 @@ def sweep_shares() -> None:
 def empty_discarded(decision_id: str) -> None:
     """Remove what two people discarded. Idempotent because what is gone is gone, and the decision says when all was."""
     erasure.empty(UUID(decision_id), now=timezone.now())
+
+
+@shared_task(name="recordings.erase_expired", soft_time_limit=3600, time_limit=3660)
+def erase_expired() -> None:
+    """Erase what is past its day. Idempotent because days that are right stay and what is erased is not due."""
+    retention.apply(now=timezone.now())
+    expiry.erase_due(now=timezone.now())
 
 
 @shared_task(name="recordings.tidy", soft_time_limit=600, time_limit=660)

@@ -3,7 +3,6 @@
 import json
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
@@ -14,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from audit import refusals
 from audit.ledger import actor_of
 from consultations import policy as consultation_policy
-from recordings import deletion, missing, pages, playback
+from recordings import deletion, missing, pages, playback, retention
 
 MOST_SECONDS_AT_ONCE = 120
 
@@ -27,7 +26,7 @@ def recording_list(request: HttpRequest) -> HttpResponse:
     context = {
         "replays": pages.rows(page),
         "page_obj": page,
-        "retention_days": settings.RECORDING_RETENTION_DAYS,
+        "keeping": retention.told(timezone.now()),
         "requests": deletion.rows_of(request.user, actor=actor, now=timezone.now()),
     }
     return render(request, "recordings/list.html", context)
@@ -51,6 +50,7 @@ def recording_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "is_own": shown.is_own,
         "is_patient": deletion.is_its_patient(shown),
         "kept_until": pages.kept_until(shown),
+        "sooner": pages.kept_sooner(shown, retention.coming(timezone.now())),
         "request_to_delete": deletion.newest_of(shown),
         "note": note,
     }

@@ -44,6 +44,8 @@ REGISTER = {
         "add_playbackrevocation",
         "change_playbackrevocation",
         "decide_deletion",
+        "decide_legalhold",
+        "set_retentionperiod",
     ],
 }
 

@@ -230,6 +230,9 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-recordings": {"task": "recordings.sweep", "schedule": 15.0},
     "sweep-shares": {"task": "recordings.sweep_shares", "schedule": 60.0},
+    "erase-expired-recordings": {"task": "recordings.erase_expired", "schedule": 86_400.0},
+    "purge-notices": {"task": "notices.purge", "schedule": 86_400.0},
+    "clear-sessions": {"task": "accounts.clear_sessions", "schedule": 86_400.0},
     "tidy-storage": {"task": "recordings.tidy", "schedule": 3600.0},
     "mail-alerts": {"task": "audit.mail_alerts", "schedule": 60.0},
     "checkpoint-ledger": {"task": "audit.checkpoint", "schedule": 60.0},
@@ -282,7 +285,9 @@ if environment.flag("SMALL_PICTURES", False):  # two cores carry about four smal
     CALL_CAMERA = {"width": 320, "height": 240, "frame_rate": 10}
     RECORDING_CANVAS = {"width": 640, "height": 360, "frame_rate": 10}
     RECORDING_BITRATES = {"audio": 32_000, "video": 400_000}
-RECORDING_RETENTION_DAYS = environment.number("RECORDING_RETENTION_DAYS", 365)
+RECORDING_RETENTION_DAYS = environment.number("RECORDING_RETENTION_DAYS", 365)  # until administrators set a period
+RETENTION_LEAST_DAYS = environment.number("RETENTION_LEAST_DAYS", 30)
+NOTICE_RETENTION_DAYS = environment.number("NOTICE_RETENTION_DAYS", 90)
 
 LOGGING = {
     "version": 1,

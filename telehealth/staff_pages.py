@@ -1,10 +1,9 @@
-"""Pages of figures and explanations for staff: how busy it is, what people agree to, what is kept how long and why."""
+"""Pages of figures and explanations for staff: how busy it is, what people agree to."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -41,7 +40,7 @@ class Figure:
         return not any(figure for one in self.series for figure in one.figures)
 
 
-def _page(request: HttpRequest, right: str, template: str, title: str, **facts: Any) -> HttpResponse:
+def page(request: HttpRequest, right: str, template: str, title: str, **facts: Any) -> HttpResponse:
     if not request.user.has_perm(right):
         raise PermissionDenied
     context = {**admin.site.each_context(request), "title": title, **facts}
@@ -69,7 +68,7 @@ def figures(request: HttpRequest) -> HttpResponse:
             _spreads([took for _day, took in preparing], 1),
         ),
     ]  # fmt: skip
-    return _page(request, "recordings.view_recording", "figures", _("Figures"), figures=drawn, days=DAYS)
+    return page(request, "recordings.view_recording", "figures", _("Figures"), figures=drawn, days=DAYS)
 
 
 def _figure(
@@ -96,14 +95,4 @@ def _spreads(spreads: Sequence[Spread], unit_s: int) -> list[Series]:
 def wordings(request: HttpRequest) -> HttpResponse:
     """Every text that people were asked with, the newest first; nobody changes one here."""
     right, title = "consultations.view_consultation", _("What people agree to")
-    return _page(request, right, "wordings", title, wordings=wording_uses.with_uses(), current=CURRENT)
-
-
-@require_safe
-def retention(request: HttpRequest) -> HttpResponse:
-    periods = {
-        "recording_days": settings.RECORDING_RETENTION_DAYS,
-        "session_hours": settings.SESSION_COOKIE_AGE // 3600,
-        "invitation_days": settings.PASSWORD_RESET_TIMEOUT // 86_400,
-    }
-    return _page(request, "recordings.view_recording", "retention", _("What is kept how long"), **periods)
+    return page(request, right, "wordings", title, wordings=wording_uses.with_uses(), current=CURRENT)

@@ -38,6 +38,8 @@ from recordings.models import (
     AccessReport,
     Chunk,
     DeletionRequest,
+    Expiry,
+    LegalHold,
     PlaybackRevocation,
     PlaybackSession,
     PlaybackSuspension,
@@ -46,6 +48,7 @@ from recordings.models import (
     RecorderLease,
     Recording,
     Rendition,
+    RetentionPeriod,
     Segment,
     Share,
 )
@@ -70,6 +73,7 @@ class Sides:
     ada: dict[str, models.Model]
     ben: dict[str, models.Model]
     spare_call: Call
+    spare_recording: Recording
     spare: Consultation
 
 
@@ -118,9 +122,27 @@ def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
         "DeletionRequest": DeletionRequest.objects.create(
             recording=world.recording, patient=world.patient, asked_by=world.patient.user, asked_at=world.held.ends_at
         ),
+        **how_long(world),
         "Share": Share.objects.create(
             recording=world.recording, patient=world.patient, grantee=world.colleague.user, name="C", reason="Advice",
             granted_by=world.patient.user, granted_at=world.held.ends_at, expires_at=timezone.now(),
+        ),
+    }  # fmt: skip
+
+
+def how_long(world: World) -> dict[str, models.Model]:
+    """What was said about how long the recording is kept."""
+    return {
+        "LegalHold": LegalHold.objects.create(
+            recording=world.recording, patient=world.patient, why="complaint", note="A letter.",
+            set_by=world.clinician.user, set_at=world.held.starts_at,
+        ),
+        "Expiry": Expiry.objects.create(
+            recording=world.recording, patient=world.patient, kept_until=world.held.starts_at,
+            erased_at=world.held.starts_at,
+        ),
+        "RetentionPeriod": RetentionPeriod.objects.create(
+            days=400, since=world.held.ends_at, reason="A law.", set_by=world.clinician.user, set_at=world.held.ends_at
         ),
     }  # fmt: skip
 
@@ -130,7 +152,14 @@ def sides(cast: Cast) -> Sides:
     both = [by_name(world, make_pieces(world)) for world in (cast.ada, cast.ben)]
     # A second ended call of the same consultation: a recording needs one that has none yet.
     spare = make_ended_call(cast.ada.held)
-    return Sides(*both, spare_call=spare, spare=another(cast.ada, starts_in=timedelta(days=3)))
+    third = make_ended_call(cast.ada.held)
+    spare_recording = Recording.objects.create(
+        call=third, consultation=third.consultation, patient=third.patient, clinician=third.clinician,
+        started_at=third.opened_at,
+    )  # fmt: skip
+    return Sides(
+        *both, spare_call=spare, spare_recording=spare_recording, spare=another(cast.ada, starts_in=timedelta(days=3))
+    )
 
 
 @dataclass(frozen=True)
@@ -230,6 +259,23 @@ CHILDREN = [
         lambda row, sides: {"id": uuid.uuid4(), "withdrawn_at": row["asked_at"]},
         ("Recording", "recording_id"),
         fixed=("asked_by_id",),
+    ),
+    Child(
+        LegalHold,
+        lambda row, sides: {
+            "id": uuid.uuid4(),
+            "lifted_at": row["set_at"],
+            "lifted_by_id": row["set_by_id"],
+            "lifted_note": "It is over.",
+        },
+        ("Recording", "recording_id"),
+        fixed=("why", "note", "set_by_id", "set_at"),
+    ),
+    Child(
+        Expiry,
+        lambda row, sides: {"id": uuid.uuid4(), "recording_id": sides.spare_recording.pk},
+        ("Recording", "recording_id"),
+        fixed=("kept_until", "erased_at"),
     ),
     Child(
         Share,
@@ -337,6 +383,7 @@ OTHERWISE = {
     "what": "release",
     "misfit": "other",
     "why": "Another test.",
+    "note": "Another letter.",
 }
 
 
@@ -800,6 +847,16 @@ VIOLATIONS: dict[str, Callable[[Sides], None]] = {
         answer="refused", kept_until="2030-01-01", withdrawn_at=LONG_AGO
     ),
     "deletion_empties_once_confirmed": violate(DeletionRequest, emptied_at=LONG_AGO),
+    "retention_period_has_a_reason": twice(RetentionPeriod, reason=""),
+    "retention_period_lasts_a_day": twice(RetentionPeriod, days=0),
+    "retention_period_begins_once_set": twice(RetentionPeriod, since=LONG_AGO),
+    "legal_hold_has_a_note": lambda sides: insert(LegalHold, copy_of(BY_MODEL["LegalHold"], sides) | {"note": ""}),
+    "legal_hold_is_lifted_by_somebody_with_a_note": violate(LegalHold, lifted_at=RETIRED["retired_at"]),
+    "one_standing_legal_hold_per_recording": twice(LegalHold),
+    "recording_expires_on_its_day": lambda sides: insert(
+        Expiry, copy_of(BY_MODEL["Expiry"], sides) | {"erased_at": LONG_AGO}
+    ),
+    "expiry_empties_once_erased": violate(Expiry, emptied_at=LONG_AGO),
     "chunk_ends_after_it_begins": violate(Chunk, from_ms=HALF_A_MINUTE_MS),
     "one_rendition_per_kind_and_version": twice(Rendition),
     "one_live_job_per_recording": twice(ProcessingJob),
@@ -890,6 +947,7 @@ def test_a_word_outside_its_vocabulary_is_refused_by_the_database(
         Call,
         PlaybackRevocation,
         QuarantineDecision,
+        LegalHold,
         Notice,
         Mute,
     ):

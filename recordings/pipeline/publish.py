@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Max
 
 from audit import ledger
 from audit.models import Action
 from consultations.states import StaleTransition, move
-from recordings import jobs, letters, policy, safe
+from recordings import jobs, letters, policy, retention, safe
 from recordings.media.job import AUDIO_TYPE, VIDEO_TYPE, JoinResult
 from recordings.models import ProcessingJob, Recording, Rendition, Segment
 from recordings.pipeline.evidence import Mismatch, check_replay
@@ -121,7 +120,8 @@ def _make_playable(
         transitions=Recording.TRANSITIONS,
         duration_ms=result.duration_ms,
         timeline=[part.to_json() for part in result.timeline],
-        retain_until=recording.started_at + timedelta(days=settings.RECORDING_RETENTION_DAYS),
+        # What somebody was told stays; only `retention` moves it.
+        retain_until=recording.retain_until or recording.started_at + timedelta(days=retention.days_at(now)),
         reason="",
     )
     # SECURITY: a later version must not give back what was taken from somebody meanwhile.
