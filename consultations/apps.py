@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,7 +10,8 @@ class ConsultationsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import reconciliation
         from audit import triggers
-        from consultations import clinic, grants, guards, letters, tasks  # noqa: F401  pages, words, doorbell
+        from consultations import clinic, grants, guards, letters, tasks, wordings  # noqa: F401  pages, words, doorbell
 
         triggers.register(*guards.GUARDS)
         reconciliation.register(grants.RULE)
+        post_migrate.connect(wordings.make_first, sender=self, dispatch_uid="consultations.wordings")

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from consultations.models import RecordingConsent
-from consultations.wordings import WORDINGS
+from consultations.wordings import read_for
 
 PER_PAGE = 25
 
@@ -17,5 +17,6 @@ PER_PAGE = 25
 def consented(request: HttpRequest) -> HttpResponse:
     own = RecordingConsent.objects.filter(participant__user=request.user.pk).select_related("participant__consultation")
     page = Paginator(own.order_by("-given_at", "-id"), PER_PAGE).get_page(request.GET.get("page"))
-    rows = [{"consent": one, "wording": WORDINGS[one.wording_version].text} for one in page]
+    texts = read_for(page)
+    rows = [{"consent": one, "wording": texts.get((one.wording_version, one.wording_sha256))} for one in page]
     return render(request, "account/consents.html", {"rows": rows, "page_obj": page})

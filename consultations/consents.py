@@ -11,7 +11,7 @@ from audit import ledger, spool
 from audit.models import Action
 from consultations.calls import Refused, emit, lock, lock_place, participant_view
 from consultations.models import Call, Mode, Participant, RecordingConsent
-from consultations.wordings import WORDINGS
+from consultations.wordings import texts_at
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +22,11 @@ def give(
 ) -> None:
     """Store somebody's own yes with the wording they read. Idempotent: the same yes again writes nothing.
 
-    Errors: Refused("bad_shape") when the wording is not the one this version has; LedgerUnavailable when neither the
-    ledger nor its spool can take it: without a line nobody is recorded.
+    Errors: Refused("bad_shape") when the wording is not the one this call began with; LedgerUnavailable when neither
+    the ledger nor its spool can take it: without a line nobody is recorded.
     """
     call, by = lock(call_id), lock_place(by)
-    wording = WORDINGS.get(version)
-    if wording is None or wording.sha256 != sha256:
+    if (version, sha256) not in {(one.version, one.sha256) for one in texts_at(call.opened_at)}:
         raise Refused("bad_shape", "The text you read is not the current one. Reload the page.")
     if _in_force(by).filter(scope=scope, wording_version=version).exists():
         return

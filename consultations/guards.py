@@ -8,10 +8,12 @@ from audit.triggers import (
     never_deleted,
     passport,
     postgresql_constraint,
+    set_once,
 )
 
 CONSULTATION, CALL, PARTICIPANT = "consultations_consultation", "consultations_call", "consultations_participant"
 NOTE, MESSAGE, FOLLOW_UP = "consultations_note", "consultations_clinicmessage", "consultations_followup"
+PROPOSAL = "consultations_wordingproposal"
 TAKES_TIME = "('planned', 'in_progress')"
 
 
@@ -66,7 +68,14 @@ GUARDS = (
     passport(PARTICIPANT, parent=CONSULTATION, parent_column="consultation_id", owners=["patient_id"]),
     append_only("consultations_callevent"),
     passport("consultations_callevent", parent=CALL, parent_column="call_id", owners=["patient_id"]),
-    immutable("consultations_recordingconsent", ["participant_id", "patient_id", "scope", "given_at"]),
+    immutable(
+        "consultations_recordingconsent",
+        ["participant_id", "patient_id", "scope", "wording_version", "wording_sha256", "given_at"],
+    ),
+    append_only("consultations_consentwording"),
+    immutable(PROPOSAL, ["texts", "since", "why", "proposed_by_id", "proposed_at"]),
+    set_once(PROPOSAL, ["confirmed_at", "confirmed_by_id", "withdrawn_at"]),
+    never_deleted(PROPOSAL),
     passport(
         "consultations_recordingconsent", parent=PARTICIPANT, parent_column="participant_id", owners=["patient_id"]
     ),

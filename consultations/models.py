@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from consultations import schedule  # noqa: F401  Django looks for models here
+from consultations.consent_wordings import ConsentWording as ConsentWording
+from consultations.consent_wordings import WordingProposal as WordingProposal
 from consultations.happenings import ClinicMessage as ClinicMessage
 from consultations.happenings import ConsultationChange as ConsultationChange
 from consultations.happenings import FollowUp as FollowUp

@@ -18,9 +18,9 @@ from django.views.decorators.http import require_safe
 from accounts.roles import LANDING, role_of
 from audit import refusals
 from consultations import booking, booking_pages, day_pages, next_appointment, note_pages, pages, policy
-from consultations.models import Consultation, Participant
+from consultations.models import ConsentWording, Consultation, Participant
 from consultations.services import may_be_joined
-from consultations.wordings import CURRENT
+from consultations.wordings import asked_with
 
 PER_PAGE = 25
 
@@ -86,18 +86,21 @@ def call(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not may_be_joined(place.consultation, now=timezone.now()):
         return redirect("consultations:detail", pk=pk)
     me, other = pages.people_of(place)
+    wording = asked_with(place.consultation_id, now=timezone.now())
     context = {
         "consultation": place.consultation,
-        "config": _config(request, place, me, other),
+        "config": _config(request, place, me, other, wording),
         "me": me,
         "other": other,
-        "wording": CURRENT.text,
+        "wording": wording,
         "wait": day_pages.wait(place.consultation, now=timezone.now()),
     }
     return render(request, "consultations/call.html", context)
 
 
-def _config(request: HttpRequest, place: Participant, me: dict[str, str], other: dict[str, str]) -> dict[str, Any]:
+def _config(
+    request: HttpRequest, place: Participant, me: dict[str, str], other: dict[str, str], wording: ConsentWording
+) -> dict[str, Any]:
     """Shape: the bootstrap of static/js/call/main.js."""
     return {
         "consultation": str(place.consultation_id),
@@ -107,7 +110,7 @@ def _config(request: HttpRequest, place: Participant, me: dict[str, str], other:
         "other": other,
         "title": place.consultation.reason,
         "starts_at": place.consultation.starts_at.isoformat(),
-        "consent": {"version": CURRENT.version, "sha256": CURRENT.sha256, "text": CURRENT.text},
+        "consent": {"version": wording.version, "sha256": wording.sha256, "text": wording.text},
         "camera": settings.CALL_CAMERA,
         "urls": {
             "after": reverse("consultations:detail", args=[place.consultation_id]),

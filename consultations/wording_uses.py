@@ -4,15 +4,14 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q
 
-from consultations.models import RecordingConsent
-from consultations.wordings import WORDINGS, Wording
+from consultations.models import ConsentWording, RecordingConsent
 
 
 @dataclass(frozen=True)
 class Used:
     """`given` counts every yes, `in_force` those that nobody has withdrawn."""
 
-    wording: Wording
+    wording: ConsentWording
     given: int
     in_force: int
 
@@ -26,5 +25,5 @@ def with_uses() -> list[Used]:
             given=Count("pk"), in_force=Count("pk", filter=Q(withdrawn_at=None))
         )
     }
-    newest = sorted(WORDINGS.values(), key=lambda wording: wording.since, reverse=True)
+    newest = ConsentWording.objects.select_related("proposed_by", "published_by").order_by("-since", "language")
     return [Used(one, *counts.get((one.version, one.sha256), (0, 0))) for one in newest]

@@ -17,7 +17,7 @@ from consultations import calls, consents, modes, notes, presence
 from consultations.booking import book
 from consultations.models import Consultation, Participant
 from consultations.schedule import Availability
-from consultations.wordings import CURRENT
+from consultations.wordings import wording_at
 from patients.models import Clinician, Patient
 from recordings import capture, live, pipeline
 from recordings.media.sample import tone_and_bars
@@ -211,11 +211,12 @@ class VisitInThePast:
         place.refresh_from_db()
         presence.ready(self.call.pk, by=place, mic="on", now=self._pass(1))
         place.refresh_from_db()
+        wording = wording_at(self.call.opened_at)
         consents.give(
             self.call.pk,
             by=place,
-            version=CURRENT.version,
-            sha256=CURRENT.sha256,
+            version=wording.version,
+            sha256=wording.sha256,
             scope="audio_video",
             actor=ledger.Actor(place.user_id),
             now=self._pass(1),

@@ -33,6 +33,7 @@ RECEPTION = {"patients": ["add_patient"]}
 REGISTER = {
     "audit": ["change_alert"],
     "accounts": ["add_user", "change_user"],
+    "consultations": ["publish_wording"],
     "notices": ["resend_notice"],
     "patients": ["change_patient", "add_clinician", "change_clinician", "import_people"],
     "recordings": [

@@ -1,4 +1,4 @@
-"""Pages of figures and explanations for staff: how busy it is, what people agree to."""
+"""Pages of figures and explanations for staff: how busy it is."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from consultations import figures as day_figures
-from consultations import wording_uses
 from consultations.figures import Spread
-from consultations.wordings import CURRENT
 from recordings import figures as recording_figures
 from telehealth.charts import Chart, Series, bars, columns
 
@@ -89,10 +87,3 @@ def _spreads(spreads: Sequence[Spread], unit_s: int) -> list[Series]:
         Series("first", _("half of them at most"), [in_units(one.median_s) for one in spreads]),
         Series("second", _("nine of ten at most"), [in_units(one.most_s) for one in spreads]),
     ]
-
-
-@require_safe
-def wordings(request: HttpRequest) -> HttpResponse:
-    """Every text that people were asked with, the newest first; nobody changes one here."""
-    right, title = "consultations.view_consultation", _("What people agree to")
-    return page(request, right, "wordings", title, wordings=wording_uses.with_uses(), current=CURRENT)

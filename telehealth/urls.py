@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularAPIView
 from accounts.sites import clinic_site
 from consultations import calendar_views, week
 from consultations.consent_views import consented
-from telehealth import retention_pages, staff_pages, staff_views, views
+from telehealth import retention_pages, staff_pages, staff_views, views, wording_pages
 
 clinic_urls, clinic_app, clinic_namespace = clinic_site.urls
 clinic_urls = [
@@ -24,7 +24,7 @@ staff_urls = [
     path("", admin.site.admin_view(staff_views.index), name="index"),
     path("now/", admin.site.admin_view(staff_views.now), name="now"),
     path("figures/", admin.site.admin_view(staff_pages.figures), name="figures"),
-    path("wordings/", admin.site.admin_view(staff_pages.wordings), name="wordings"),
+    path("wordings/", admin.site.admin_view(wording_pages.wordings_page), name="wordings"),
     path("retention/", admin.site.admin_view(retention_pages.retention_page), name="retention"),
     *[pattern for pattern in staff_urls if getattr(pattern, "name", "") != "index"],
 ]

@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import STAFF, User
 from consultations.booking import book
 from consultations.models import Call, CallEvent, Consultation, Mode, Note, Participant, RecordingConsent
-from consultations.wordings import CURRENT
+from consultations.wordings import FIRST
 from patients.models import Clinician, Patient
 from patients.services import begin_care
 from recordings import policy, safe
@@ -166,7 +166,7 @@ def make_pieces(world: World, *, why: str = "A test.") -> Pieces:
     event = CallEvent.objects.create(call=world.call, **own, seq=1, epoch=1, kind="joined", at=at)
     consent = RecordingConsent.objects.create(
         participant=world.place_of(Participant.Role.PATIENT), **own, scope=RecordingConsent.Scope.AUDIO_VIDEO,
-        wording_version=CURRENT.version, wording_sha256=CURRENT.sha256, given_at=at,
+        wording_version=FIRST.version, wording_sha256=FIRST.sha256, given_at=at,
     )  # fmt: skip
     lease = RecorderLease.objects.create(
         consultation=world.recording.consultation,

@@ -24,7 +24,7 @@ from accounts.models import STAFF, User
 from consultations.booking import book
 from consultations.hub import hub
 from consultations.models import Call, Consultation, Participant
-from consultations.wordings import CURRENT
+from consultations.wordings import FIRST
 from patients.models import Clinician, Patient
 from patients.services import begin_care
 from tests.cast import A_WEEK, FIFTEEN, make_clinician, make_ended_call, make_patient, make_user
@@ -376,7 +376,7 @@ class Room:
 
 
 def consents(line: Line, scope: str = "audio_video") -> Frame:
-    return line.ask("consent.give", version=CURRENT.version, sha256=CURRENT.sha256, scope=scope)
+    return line.ask("consent.give", version=FIRST.version, sha256=FIRST.sha256, scope=scope)
 
 
 def calm(*lines: Line) -> None:

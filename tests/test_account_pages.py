@@ -6,7 +6,7 @@ from django.test import Client
 from accounts import devices
 from accounts.models import User
 from consultations.models import Participant, RecordingConsent
-from consultations.wordings import CURRENT
+from consultations.wordings import FIRST
 from tests.cast import PASSWORD, Cast
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -80,10 +80,10 @@ def test_consents_are_shown_in_the_words_that_were_read_and_to_nobody_else(cast:
     place = Participant.objects.get(consultation=cast.ada.held, role="patient")
     RecordingConsent.objects.create(
         participant=place, patient=cast.ada.patient, scope="audio", given_at=cast.now, withdrawn_at=cast.now,
-        wording_version=CURRENT.version, wording_sha256=CURRENT.sha256,
+        wording_version=FIRST.version, wording_sha256=FIRST.sha256,
     )  # fmt: skip
     page = browser(cast.ada.patient.user).get("/account/consents/").content.decode()
-    assert CURRENT.text in page and str(cast.ada.held.pk) in page and "stopped" in page
+    assert FIRST.text in page and str(cast.ada.held.pk) in page and "stopped" in page
     for user in (cast.ben.patient.user, cast.ada.clinician.user):
         assert str(cast.ada.held.pk) not in browser(user).get("/account/consents/").content.decode()
 

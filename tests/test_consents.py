@@ -12,7 +12,7 @@ from consultations import calls
 from consultations import consents as service
 from consultations.consents import capture_mode
 from consultations.models import Participant, RecordingConsent
-from consultations.wordings import CURRENT
+from consultations.wordings import FIRST
 from recordings.live import recording_view
 from recordings.models import RecorderLease, Recording
 from tests.lines import House, Line, Room, calm, common_database, consents, make_side, opened_house
@@ -101,10 +101,10 @@ def test_a_video_call_is_captured_as_sound_while_one_person_allows_only_that(hou
 def test_consent_to_another_wording_is_refused_and_leaves_nothing(house: House) -> None:
     room = Room(house.portal, house.ada)
     ada, osei = room.both()
-    right = {"version": CURRENT.version, "sha256": CURRENT.sha256, "scope": "audio_video"}
+    right = {"version": FIRST.version, "sha256": FIRST.sha256, "scope": "audio_video"}
     wrong = [
         {"sha256": "0" * 64}, {"version": "2025-01"}, {"scope": "everything"}, {"scope": None}, {"sha256": None},
-        {"sha256": CURRENT.sha256.upper()}, {"version": ""},
+        {"sha256": FIRST.sha256.upper()}, {"version": ""},
     ]  # fmt: skip
     for line, changed in zip((ada, osei) * 4, wrong, strict=False):
         assert line.ask("consent.give", **(right | changed))["code"] == "bad_shape", changed
@@ -117,7 +117,7 @@ def test_every_answer_stands_in_a_row_and_in_the_ledger(house: House) -> None:
     ada, osei = room.begins()
     consents(ada, "audio")
     row = RecordingConsent.objects.get(participant=room.place("patient"))
-    assert (row.scope, row.wording_version, row.wording_sha256) == ("audio", CURRENT.version, CURRENT.sha256)
+    assert (row.scope, row.wording_version, row.wording_sha256) == ("audio", FIRST.version, FIRST.sha256)
     assert row.patient_id == house.ada.patient.pk
     ada.ask("consent.withdraw")
     row.refresh_from_db()
@@ -216,7 +216,7 @@ def test_an_answer_at_the_moment_of_admission_tells_the_present_state() -> None:
     call = calls.open_call(side.planned, now=timezone.now())
     stale = side.planned.participants.get(role="patient")
     Participant.objects.filter(pk=stale.pk).update(admitted_at=timezone.now(), video="on")
-    facts = {"version": CURRENT.version, "sha256": CURRENT.sha256, "scope": "audio"}
+    facts = {"version": FIRST.version, "sha256": FIRST.sha256, "scope": "audio"}
     service.give(call.pk, by=stale, **facts, actor=PORTAL, now=timezone.now())
     told = call.events.get(kind="consent.changed").payload["participant"]
     assert (told["admitted"], told["video"], told["recording"]) == (True, "on", "allowed_audio")

@@ -22,6 +22,7 @@ from consultations.models import (
     Call,
     CallEvent,
     ClinicMessage,
+    ConsentWording,
     Consultation,
     ConsultationChange,
     FollowUp,
@@ -30,6 +31,7 @@ from consultations.models import (
     RecordingConsent,
     SlotOffer,
     WaitingListEntry,
+    WordingProposal,
 )
 from consultations.schedule import Availability, TimeOff
 from notices.models import Mute, Notice, Preferences
@@ -119,9 +121,6 @@ def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
             recording=world.recording, patient=world.patient, line=1, reported_by=world.patient.user,
             reported_at=timezone.now(),
         ),
-        "DeletionRequest": DeletionRequest.objects.create(
-            recording=world.recording, patient=world.patient, asked_by=world.patient.user, asked_at=world.held.ends_at
-        ),
         **how_long(world),
         "Share": Share.objects.create(
             recording=world.recording, patient=world.patient, grantee=world.colleague.user, name="C", reason="Advice",
@@ -131,8 +130,11 @@ def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
 
 
 def how_long(world: World) -> dict[str, models.Model]:
-    """What was said about how long the recording is kept."""
+    """What was said about how long the recording is kept, and what holds for everybody."""
     return {
+        "DeletionRequest": DeletionRequest.objects.create(
+            recording=world.recording, patient=world.patient, asked_by=world.patient.user, asked_at=world.held.ends_at
+        ),
         "LegalHold": LegalHold.objects.create(
             recording=world.recording, patient=world.patient, why="complaint", note="A letter.",
             set_by=world.clinician.user, set_at=world.held.starts_at,
@@ -140,6 +142,13 @@ def how_long(world: World) -> dict[str, models.Model]:
         "Expiry": Expiry.objects.create(
             recording=world.recording, patient=world.patient, kept_until=world.held.starts_at,
             erased_at=world.held.starts_at,
+        ),
+        "ConsentWording": ConsentWording.objects.get_or_create(
+            version="v", language="en-gb", text="May we?", since=world.held.ends_at, published_at=world.held.ends_at
+        )[0],
+        "WordingProposal": WordingProposal.objects.create(
+            texts={"en-gb": "May we?"}, since=world.held.ends_at, why="A law.", proposed_by=world.clinician.user,
+            proposed_at=world.held.ends_at,
         ),
         "RetentionPeriod": RetentionPeriod.objects.create(
             days=400, since=world.held.ends_at, reason="A law.", set_by=world.clinician.user, set_at=world.held.ends_at
@@ -214,7 +223,7 @@ CHILDREN = [
         RecordingConsent,
         lambda row, sides: {"id": uuid.uuid4(), "withdrawn_at": row["given_at"]},
         ("Participant", "participant_id"),
-        fixed=("scope", "given_at"),
+        fixed=("scope", "wording_version", "wording_sha256", "given_at"),
     ),
     Child(
         Note,
@@ -379,6 +388,8 @@ def test_a_row_under_no_parent_at_all_is_refused_at_once(child: Child, sides: Si
 OTHERWISE = {
     "role": "guest",
     "text": "Other words",
+    "wording_version": "another",
+    "wording_sha256": "0" * 64,
     "scope": "audio",
     "what": "release",
     "misfit": "other",
@@ -410,8 +421,9 @@ def test_a_standing_row_cannot_move_to_the_neighbour_even_with_all_owners_right(
 @EACH_CHILD
 def test_a_standing_row_can_still_change_in_other_ways(child: Child, sides: Sides) -> None:
     """Otherwise the refusals above would prove nothing about owners."""
-    free = {Participant: {"audio": "off"}, Call: {"end_reason": "lost"}, RecordingConsent: {"wording_version": "x"},
-            Recording: {"reason": "x"}, RecorderLease: {"revoked_why": "ended"}, Segment: {"mime": "video/webm"},
+    free = {Participant: {"audio": "off"}, Call: {"end_reason": "lost"},
+            RecordingConsent: {"withdrawn_at": timezone.now()}, Recording: {"reason": "x"},
+            RecorderLease: {"revoked_why": "ended"}, Segment: {"mime": "video/webm"},
             Chunk: {"byte_length": 9}, Rendition: {"content_type": "audio/webm"}, ProcessingJob: {"fault": "x"},
             PlaybackSession: {"ranges": 5}}  # fmt: skip
     if child.model in free:
@@ -746,6 +758,17 @@ def confirmed_by_the_proposer(sides: Sides) -> None:
     change(decision, confirmed_by_id=row["proposed_by_id"], confirmed_at=row["proposed_at"])
 
 
+def published_by_the_proposer(sides: Sides) -> None:
+    person = patient_of(sides).user_id
+    twice(ConsentWording, version="w", since=LONG_AGO, proposed_by_id=person, published_by_id=person)(sides)
+
+
+def confirmed_wording(sides: Sides) -> None:
+    proposal = sides.ada["WordingProposal"]
+    row = row_of(proposal)
+    change(proposal, confirmed_by_id=row["proposed_by_id"], confirmed_at=row["proposed_at"])
+
+
 def nameless_number(sides: Sides) -> None:
     change(patient_of(sides), nhs_number="")
 
@@ -820,6 +843,13 @@ VIOLATIONS: dict[str, Callable[[Sides], None]] = {
     "one_event_per_call_and_seq": twice(CallEvent),
     "one_consent_in_force_per_participant": twice(RecordingConsent),
     "withdrawn_follows_given": violate(RecordingConsent, withdrawn_at="2001-01-01T00:00:00+00:00"),
+    "one_wording_per_version_and_language": twice(ConsentWording, since=LONG_AGO),
+    "one_wording_at_a_time": twice(ConsentWording, version="w"),
+    "wording_says_something": twice(ConsentWording, version="w", since=LONG_AGO, text=""),
+    "wording_takes_two_people": published_by_the_proposer,
+    "proposed_wording_has_a_reason": twice(WordingProposal, why=""),
+    "proposed_wording_takes_two_people": confirmed_wording,
+    "proposed_wording_is_confirmed_by_somebody": violate(WordingProposal, confirmed_at=RETIRED["retired_at"]),
     "one_note_per_consultation_and_version": twice(Note),
     "one_draft_per_consultation": two_drafts,
     "signed_note_has_text": twice(Note, version=2, text=""),

@@ -16,7 +16,7 @@ from audit import ledger
 from consultations import calls, consents, modes, presence
 from consultations.booking import book
 from consultations.models import Consultation, Participant
-from consultations.wordings import CURRENT
+from consultations.wordings import FIRST
 from recordings import capture, live, pipeline
 from recordings.capture import OpenSegment
 from recordings.media.sample import tone_and_bars
@@ -88,7 +88,7 @@ class Visit:
     def allow(self, role: str, scope: str = "audio_video") -> None:
         place = self.place(role)
         consents.give(
-            self.call.pk, by=place, version=CURRENT.version, sha256=CURRENT.sha256, scope=scope,
+            self.call.pk, by=place, version=FIRST.version, sha256=FIRST.sha256, scope=scope,
             actor=ledger.Actor(place.user_id), now=self.now,
         )  # fmt: skip
 
