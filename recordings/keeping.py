@@ -39,6 +39,11 @@ class RetentionPeriod(models.Model):
     def __str__(self) -> str:
         return f"{self.days} days since {self.since:%Y-%m-%d}"
 
+    @property
+    def was_announced(self) -> bool:
+        """It began later than it was set, so that people could read of it."""
+        return self.since > self.set_at
+
 
 @closed_vocabulary("why")
 class LegalHold(models.Model):

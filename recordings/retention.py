@@ -11,14 +11,14 @@ from functools import partial
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit import ledger
 from audit.ledger import PORTAL, Actor, Line
 from audit.models import Action
-from recordings.models import Recording, RetentionPeriod
+from recordings.models import ProcessingJob, Recording, RetentionPeriod
 
 RIGHT = "recordings.set_retentionperiod"
 GRACE = timedelta(days=30)
@@ -70,6 +70,11 @@ def end_of(recording: Recording, period: RetentionPeriod) -> datetime:
     return max(recording.started_at + timedelta(days=period.days), period.since)
 
 
+def first_day(recording: Recording, *, now: datetime) -> datetime:
+    """Return until when it is kept that has no day yet: what was ready late can be watched for a while, too."""
+    return max(recording.started_at + timedelta(days=days_at(now)), now + GRACE)
+
+
 def sooner(recording: Recording, period: RetentionPeriod | None) -> datetime | None:
     """Return the day that a coming period gives this recording, None where it changes nothing."""
     if period is None or recording.retain_until is None or recording.status == Status.ERASED:
@@ -109,7 +114,7 @@ def consequences(days: int, *, now: datetime) -> Consequences:
         days=days,
         was=was,
         since=since,
-        lengthened=_too_early(lasts).exclude(retain_until=None).count(),
+        lengthened=_too_early(lasts).count(),
         shortened=cut.count(),
         ends_at_once=cut.filter(started_at__lte=since - lasts).count(),
     )
@@ -136,24 +141,30 @@ def _standing() -> QuerySet[Recording]:
 
 
 def _too_early(lasts: timedelta) -> QuerySet[Recording]:
-    """Return what has no day yet, or one that a longer period puts off."""
-    return _standing().filter(Q(retain_until=None) | Q(retain_until__lt=F("started_at") + lasts))
+    """Return what a longer period puts off."""
+    return _standing().filter(retain_until__lt=F("started_at") + lasts)
 
 
 def _too_late(lasts: timedelta, since: datetime) -> QuerySet[Recording]:
-    return _standing().filter(retain_until__gt=F("started_at") + lasts).filter(retain_until__gt=since)
+    """Return what a period that begins then brings forward, but for what was prepared under it and keeps its day."""
+    told_otherwise = _standing().filter(retain_until__gt=F("started_at") + lasts).filter(retain_until__gt=since)
+    prepared_since = ProcessingJob.objects.filter(recording=OuterRef("pk"), finished_at__gte=since)
+    return told_otherwise.filter(~Exists(prepared_since))
 
 
 def apply(*, now: datetime) -> None:
     """Give standing recordings the day of the period in force.
 
-    A lower `RECORDING_RETENTION_DAYS` shortens nothing: nobody was told. Idempotent because a right day is left alone.
+    Only a period that was announced brings a day forward. Idempotent because a right day is left alone.
     """
     period, lasts = in_force(now), timedelta(days=days_at(now))
+    while _move_some(_standing().filter(retain_until=None), partial(first_day, now=now), now):
+        pass
     while _move_some(_too_early(lasts), lambda one: one.started_at + lasts, now):
         pass
-    while period and _move_some(_too_late(lasts, period.since), partial(end_of, period=period), now):
-        pass
+    if period and period.was_announced:
+        while _move_some(_too_late(lasts, period.since), partial(end_of, period=period), now):
+            pass
 
 
 @transaction.atomic

@@ -118,6 +118,29 @@ def test_a_shorter_period_takes_no_day_before_everybody_could_read_it(cast: Cast
     assert Entry.objects.filter(reason="kept_shorter").count() == 2
 
 
+def test_only_an_announced_period_brings_a_day_forward(cast: Cast, settings) -> None:
+    settings.RECORDING_RETENTION_DAYS = 730
+    retention.apply(now=cast.now)
+    settings.RECORDING_RETENTION_DAYS = 365
+    retention.set_period(400, reason="A law.", **who(cast.administrator, cast.now))
+    retention.apply(now=cast.now)
+    assert until(cast.ada) == cast.ada.recording.started_at + 730 * DAY
+
+
+def test_what_is_ready_late_can_be_watched_for_a_while(cast: Cast) -> None:
+    for world in (cast.ada, cast.ben):
+        Recording.objects.filter(pk=world.recording.pk).update(started_at=cast.now - 400 * DAY)
+    ends(cast.ben, cast.now + 90 * DAY)
+    retention.apply(now=cast.now)
+    assert until(cast.ada) == cast.now + GRACE
+    retention.set_period(40, reason="Less is enough.", **who(cast.administrator, cast.now))
+    since = cast.now + GRACE
+    job(cast.ben, since)
+    ProcessingJob.objects.filter(recording=cast.ben.recording).update(status="done", finished_at=since)
+    retention.apply(now=since)
+    assert until(cast.ben) == cast.now + 90 * DAY, "it was prepared under the period, with the day it had"
+
+
 def test_a_shorter_period_that_waits_is_taken_back_by_the_one_of_today(cast: Cast) -> None:
     retention.apply(now=cast.now)
     at = who(cast.administrator, cast.now)

@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Max
@@ -121,7 +121,7 @@ def _make_playable(
         duration_ms=result.duration_ms,
         timeline=[part.to_json() for part in result.timeline],
         # What somebody was told stays; only `retention` moves it.
-        retain_until=recording.retain_until or recording.started_at + timedelta(days=retention.days_at(now)),
+        retain_until=recording.retain_until or retention.first_day(recording, now=now),
         reason="",
     )
     # SECURITY: a later version must not give back what was taken from somebody meanwhile.
