@@ -3,14 +3,17 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts import invitations
 from accounts.models import User
 from accounts.noted import NotedAdmin, ReasonForm
+from audit.ledger import actor_of
 
 
 class GroupChoice(forms.ModelMultipleChoiceField):
@@ -53,9 +56,13 @@ class PersonAdmin(NotedAdmin):
         return (*self.readonly_fields, "email") if obj else self.readonly_fields
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """A new account is invited: its owner chooses the password."""
         if not change:
-            obj.set_unusable_password()  # they choose one by "Forgot your password?"
+            obj.set_unusable_password()
         super().save_model(request, obj, form, change)
+        if not change:
+            invitations.invite(obj, actor=actor_of(request), now=timezone.now())
+            messages.info(request, _("They get a letter with a link to choose a password."))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False

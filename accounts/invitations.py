@@ -4,11 +4,15 @@ Knows nothing of what they are invited to. Whether an address was known is for t
 the same for both.
 """
 
+from datetime import datetime
+from uuid import UUID
+
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
+from accounts import signals
 from accounts.models import User
 from audit import ledger
 from audit.ledger import Actor, Line
@@ -18,11 +22,15 @@ from audit.models import Action
 def account_of(email: str, *, name: str, actor: Actor) -> User:
     """Return the account with this address, made without a password where there is none. Errors: LedgerUnavailable.
 
-    Call it in the transaction of what they are invited to.
+    Call it in the transaction of what they are invited to; the letter about that lets them in.
     """
     try:
         with transaction.atomic():
-            return User.objects.filter(email__iexact=email).first() or _made(email.lower(), name, actor)
+            if known := User.objects.filter(email__iexact=email).first():
+                return known
+            user = _made(email, name)
+            ledger.append(actor, Line(Action.INVITED, "user", user.pk))
+            return user
     except IntegrityError:
         # RACE: invited twice at the same moment; the other one made it.
         return User.objects.get(email__iexact=email)
@@ -33,8 +41,8 @@ class AlreadyHere(Exception):
 
 
 @transaction.atomic
-def new_account(email: str, *, name: str, actor: Actor) -> User:
-    """Make the account of somebody who is registered here. Errors: AlreadyHere, LedgerUnavailable.
+def new_account(email: str, *, name: str, actor: Actor, now: datetime) -> User:
+    """Make the account of somebody who is registered here, and invite them. Errors: AlreadyHere, LedgerUnavailable.
 
     SECURITY: never hands out one that stands; what its owner may see would be shown to whoever is registered.
     """
@@ -42,16 +50,23 @@ def new_account(email: str, *, name: str, actor: Actor) -> User:
         raise AlreadyHere
     try:
         with transaction.atomic():
-            return _made(email.lower(), name, actor)
+            user = _made(email, name)
     except IntegrityError as error:
         # RACE: registered twice at the same moment; the other one made it.
         raise AlreadyHere from error
-
-
-def _made(email: str, name: str, actor: Actor) -> User:
-    user = User.objects.create_user(email, name=name)
-    ledger.append(actor, Line(Action.INVITED, "user", user.pk))
+    invite(user, actor=actor, now=now)
     return user
+
+
+def _made(email: str, name: str) -> User:
+    return User.objects.create_user(email.lower(), name=name)
+
+
+@transaction.atomic
+def invite(user: User, *, actor: Actor, now: datetime, patient: UUID | None = None, reason: str = "") -> None:
+    """Write down that somebody is invited; the letter is owed with it. Errors: LedgerUnavailable."""
+    ledger.append(actor, Line(Action.INVITED, "user", user.pk, patient, reason=reason), now=now)
+    signals.invited.send(sender=User, user=user, now=now)
 
 
 def way_in(user: User) -> str:

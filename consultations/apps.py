@@ -10,7 +10,7 @@ class ConsultationsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import reconciliation
         from audit import triggers
-        from consultations import clinic, grants, guards, letters, tasks, wordings  # noqa: F401  pages, words, doorbell
+        from consultations import clinic, day_letters, grants, guards, letters, tasks, wordings  # noqa: F401  doorbell
 
         triggers.register(*guards.GUARDS)
         reconciliation.register(grants.RULE)

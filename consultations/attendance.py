@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from consultations import booking, signals
+from consultations import booking, day_letters, signals
 from consultations.booking import NotBookable, NotChangeable, What
 from consultations.models import Call, Consultation, Participant
 from consultations.states import StaleTransition
@@ -46,7 +46,8 @@ def mark_missed(consultation: Consultation, *, by: User, now: datetime) -> None:
     if any(place.is_present for place in patients):
         raise NotChangeable(_("The patient is in the waiting room."))
     _step(standing, Consultation.Status.NO_SHOW)
-    booking.write_down(standing, What.MISSED, by=by, why="", now=now)
+    change = booking.write_down(standing, What.MISSED, by=by, why="", now=now)
+    day_letters.post_missed(standing, change, now=now)
     booking.tell(signals.missed, standing, now)
 
 
@@ -66,7 +67,8 @@ def expect_again(consultation: Consultation, *, by: User, now: datetime) -> None
             _step(standing, Consultation.Status.PLANNED)
     except IntegrityError as error:
         raise NotBookable(_("You have another consultation at that time.")) from error
-    booking.write_down(standing, What.EXPECTED, by=by, why="", now=now)
+    change = booking.write_down(standing, What.EXPECTED, by=by, why="", now=now)
+    day_letters.post_expected(standing, change, now=now)
     booking.tell(signals.expected, standing, now)
 
 

@@ -8,8 +8,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Viewer
-from consultations import attendance, clinic_messages, lateness, pages
+from consultations import attendance, lateness, pages
 from consultations.models import Call, Consultation, Participant
+from consultations.services import is_expected
 
 Status = Consultation.Status
 # What is over stands in the list without asking for anything.
@@ -39,7 +40,7 @@ def _row(user: Viewer, consultation: Consultation, minutes_late: int, now: datet
         "waiting_since": pages.waiting_since(consultation),
         "is_over": consultation.status in OVER,
         "can_admit": row["waiting"] and row["can_join"],
-        "can_tell": clinic_messages.may_be_told(consultation, now=now),
+        "can_tell": is_expected(consultation, now=now),
         "can_miss": attendance.may_be_missed(consultation, now=now) and not row["waiting"],
         "can_expect": attendance.may_be_expected_again(consultation, now=now),
         "last_message": messages[-1] if messages else None,
@@ -56,7 +57,7 @@ def wait(consultation: Consultation, *, now: datetime) -> dict[str, Any]:
 
     Only for those who may see the consultation: it holds what the clinic wrote to its patient.
     """
-    is_open = clinic_messages.may_be_told(consultation, now=now)
+    is_open = is_expected(consultation, now=now)
     late = lateness.minutes_late([consultation.clinician_id], now=now) if is_open else {}
     return {
         "consultation": consultation,

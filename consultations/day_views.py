@@ -19,6 +19,7 @@ from consultations import attendance, calls, clinic_messages, day_pages, latenes
 from consultations.booking import NotBookable, NotChangeable
 from consultations.calls import Refused
 from consultations.models import ClinicMessage, Consultation
+from consultations.services import is_expected
 
 
 class MessageForm(forms.Form):
@@ -47,7 +48,7 @@ def wait(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 def message(request: HttpRequest, pk: UUID) -> HttpResponse:
     consultation, now = _held(request, pk), timezone.now()
-    if not clinic_messages.may_be_told(consultation, now=now):
+    if not is_expected(consultation, now=now):
         messages.warning(request, _("The patient is not expected any more, so there is nobody to send a message to."))
         return redirect(_row(pk))
     late = lateness.minutes_late([consultation.clinician_id], now=now).get(pk, 0)

@@ -14,6 +14,7 @@ from audit.triggers import (
 CONSULTATION, CALL, PARTICIPANT = "consultations_consultation", "consultations_call", "consultations_participant"
 NOTE, MESSAGE, FOLLOW_UP = "consultations_note", "consultations_clinicmessage", "consultations_followup"
 PROPOSAL = "consultations_wordingproposal"
+RECEIPT = "consultations_messagereceipt"
 TAKES_TIME = "('planned', 'in_progress')"
 
 
@@ -51,6 +52,8 @@ GUARDS = (
     ),
     append_only(MESSAGE),
     passport(MESSAGE, parent=CONSULTATION, parent_column="consultation_id", owners=["patient_id"]),
+    append_only(RECEIPT),
+    passport(RECEIPT, parent=MESSAGE, parent_column="message_id", owners=["patient_id"]),
     append_only(FOLLOW_UP),
     passport(FOLLOW_UP, parent=CONSULTATION, parent_column="consultation_id", owners=["patient_id"]),
     passport(FOLLOW_UP, parent=CONSULTATION, parent_column="next_id", owners=["patient_id"]),

@@ -2,6 +2,7 @@
 `models`."""
 
 import uuid
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
@@ -42,6 +43,11 @@ class ConsultationChange(models.Model):
         return f"{self.what}: {self.consultation_id}"
 
 
+class ClinicMessageQuerySet(models.QuerySet["ClinicMessage"]):
+    def unread(self) -> "ClinicMessageQuerySet":
+        return self.filter(receipt=None)
+
+
 class ClinicMessage(models.Model):
     """A few words of the clinic to the patient of one consultation: "I am running ten minutes late". Append-only."""
 
@@ -56,13 +62,38 @@ class ClinicMessage(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     sent_at = models.DateTimeField()
 
+    objects = ClinicMessageQuerySet.as_manager()
+
     class Meta:
         default_permissions = ()
         ordering = ["sent_at"]
-        constraints = [models.CheckConstraint(condition=~Q(text=""), name="clinic_message_says_something")]
+        constraints = [
+            models.UniqueConstraint(fields=["id", "patient"], name="clinic_message_passport"),
+            models.CheckConstraint(condition=~Q(text=""), name="clinic_message_says_something"),
+        ]
 
     def __str__(self) -> str:
         return f"message {self.pk}"
+
+    @property
+    def read_at(self) -> datetime | None:
+        """When its patient said that they had read it."""
+        return self.receipt.read_at if hasattr(self, "receipt") else None
+
+
+class MessageReceipt(models.Model):
+    """The patient said that they had read a message. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    message = models.OneToOneField(ClinicMessage, on_delete=models.PROTECT, related_name="receipt")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
+    read_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"receipt {self.pk}"
 
 
 class FollowUp(models.Model):

@@ -50,43 +50,43 @@ def _booked(notice: Notice, now: datetime) -> Letter | None:
     consultation = _ahead(notice, now)
     if consultation is None or consultation.changes.exists():  # another letter says what became of it
         return None
-    facts = _facts(consultation)
+    facts = facts_of(consultation)
     says = _("Your consultation with %(clinician)s is on %(when)s. You can look at it, move it and cancel it here:")
-    return Letter(_("Your consultation is booked"), says % facts, _page(consultation), consultation.starts_at)
+    return Letter(_("Your consultation is booked"), says % facts, page_of(consultation), consultation.starts_at)
 
 
 def _taken(notice: Notice, now: datetime) -> Letter | None:
     consultation = _held_by_clinician(notice)
     if consultation is None or not _is_ahead(consultation, now) or consultation.changes.exists():
         return None
-    says = _("%(when)s is booked with you. Your week shows it:") % _facts(consultation)
+    says = _("%(when)s is booked with you. Your week shows it:") % facts_of(consultation)
     return Letter(_("A time of yours is booked"), says, reverse("clinic:week"), consultation.starts_at)
 
 
 def _moved(notice: Notice, now: datetime) -> Letter | None:
-    change = _last_change(notice)
-    own, theirs = _of_patient(notice), _held_by_clinician(notice)
+    change = last_change(notice)
+    own, theirs = of_patient(notice), _held_by_clinician(notice)
     consultation = own or theirs
     if change is None or consultation is None or not _is_ahead(consultation, now):
         return None
-    facts = _facts(consultation) | {"was": moment(change.was)}
+    facts = facts_of(consultation) | {"was": moment(change.was)}
     about = min(at for at in (change.was, consultation.starts_at) if at > now)
     if own:
         says = _("Your consultation with %(clinician)s was moved. It was to be on %(was)s and is now on %(when)s:")
-        return Letter(_("Your consultation has a new time"), says % facts, _page(consultation), about)
+        return Letter(_("Your consultation has a new time"), says % facts, page_of(consultation), about)
     says = _("A consultation of yours was moved. It was to be on %(was)s and is now on %(when)s. Your week shows it:")
     return Letter(_("A consultation of yours has a new time"), says % facts, reverse("clinic:week"), about)
 
 
 def _cancelled(notice: Notice, now: datetime) -> Letter | None:
-    own, theirs = _of_patient(notice), _held_by_clinician(notice)
+    own, theirs = of_patient(notice), _held_by_clinician(notice)
     consultation = own or theirs
     if consultation is None or consultation.status != Consultation.Status.CANCELLED or consultation.starts_at <= now:
         return None
-    facts, about = _facts(consultation), consultation.starts_at
+    facts, about = facts_of(consultation), consultation.starts_at
     if own:
         says = _("Your consultation with %(clinician)s on %(when)s was cancelled. You can read more here:") % facts
-        return Letter(_("Your consultation was cancelled"), says, _page(consultation), about)
+        return Letter(_("Your consultation was cancelled"), says, page_of(consultation), about)
     says = _("A consultation of yours on %(when)s was cancelled. Your week shows it:") % facts
     return Letter(_("A consultation of yours was cancelled"), says, reverse("clinic:week"), about)
 
@@ -95,9 +95,9 @@ def _day_before(notice: Notice, now: datetime) -> Letter | None:
     consultation = _as_reminded(notice, now)
     if consultation is None or consultation.starts_at <= now + AN_HOUR:  # the next reminder says it
         return None
-    says = _("Your consultation with %(clinician)s is on %(when)s. It takes place here:") % _facts(consultation)
+    says = _("Your consultation with %(clinician)s is on %(when)s. It takes place here:") % facts_of(consultation)
     subject = _("Your consultation on %(day)s") % {"day": date_format(localtime(consultation.starts_at), "l")}
-    return Letter(subject, says, _page(consultation), consultation.starts_at)
+    return Letter(subject, says, page_of(consultation), consultation.starts_at)
 
 
 def _hour_before(notice: Notice, now: datetime) -> Letter | None:
@@ -106,14 +106,14 @@ def _hour_before(notice: Notice, now: datetime) -> Letter | None:
         return None
     says = _("Your consultation with %(clinician)s is on %(when)s. You can come in a little earlier, here:")
     subject = _("Your consultation at %(time)s") % {"time": date_format(localtime(consultation.starts_at), "H:i")}
-    return Letter(subject, says % _facts(consultation), _page(consultation), consultation.starts_at)
+    return Letter(subject, says % facts_of(consultation), page_of(consultation), consultation.starts_at)
 
 
 def _waiting(notice: Notice, now: datetime) -> Letter | None:
-    consultation = _of_patient(notice)
+    consultation = of_patient(notice)
     if consultation is None or not awaited(now).filter(pk=consultation.pk).exists():
         return None
-    says = _("%(clinician)s is waiting for you. Come in here:") % _facts(consultation)
+    says = _("%(clinician)s is waiting for you. Come in here:") % facts_of(consultation)
     return Letter(_("You are expected"), says, reverse("consultations:call", args=[consultation.pk]), now)
 
 
@@ -132,12 +132,12 @@ def _offered(notice: Notice, now: datetime) -> Letter | None:
 def _note_shared(notice: Notice, now: datetime) -> Letter | None:
     readable = policy.readable_notes(notice.user).filter(pk=notice.object_id, patient__user=notice.user_id)
     of = readable.values_list("consultation", flat=True).first()
-    consultation = of and _seen_by(notice, of)
+    consultation = of and seen_by(notice, of)
     if not consultation:
         return None
     says = _("%(clinician)s shared a note about your consultation of %(day)s with you. Read it here:")
-    facts = _facts(consultation)
-    return Letter(_("A note was shared with you"), says % facts, _page(consultation))
+    facts = facts_of(consultation)
+    return Letter(_("A note was shared with you"), says % facts, page_of(consultation))
 
 
 def awaited(now: datetime) -> QuerySet[Consultation]:
@@ -152,20 +152,20 @@ def awaited(now: datetime) -> QuerySet[Consultation]:
     )
 
 
-def _seen_by(notice: Notice, consultation_id: UUID) -> Consultation | None:
+def seen_by(notice: Notice, consultation_id: UUID) -> Consultation | None:
     """SECURITY: both keys of whom it goes to, whatever the notice's row says; nothing clinical is read."""
     seen = policy.visible_to(notice.user).filter(pk=consultation_id)
     return seen.defer("reason", "adjustments").select_related("clinician__user").first()
 
 
-def _of_patient(notice: Notice) -> Consultation | None:
-    consultation = _seen_by(notice, notice.object_id)
+def of_patient(notice: Notice) -> Consultation | None:
+    consultation = seen_by(notice, notice.object_id)
     is_theirs = consultation is not None and consultation.patient.user_id == notice.user_id
     return consultation if is_theirs else None
 
 
 def _held_by_clinician(notice: Notice) -> Consultation | None:
-    consultation = _seen_by(notice, notice.object_id)
+    consultation = seen_by(notice, notice.object_id)
     is_theirs = consultation is not None and consultation.clinician.user_id == notice.user_id
     return consultation if is_theirs else None
 
@@ -175,7 +175,7 @@ def _is_ahead(consultation: Consultation, now: datetime) -> bool:
 
 
 def _ahead(notice: Notice, now: datetime) -> Consultation | None:
-    consultation = _of_patient(notice)
+    consultation = of_patient(notice)
     return consultation if consultation and _is_ahead(consultation, now) else None
 
 
@@ -185,19 +185,19 @@ def _as_reminded(notice: Notice, now: datetime) -> Consultation | None:
     return consultation if consultation and consultation.starts_at.isoformat() == notice.occasion else None
 
 
-def _last_change(notice: Notice) -> ConsultationChange | None:
+def last_change(notice: Notice) -> ConsultationChange | None:
     """Return the change a notice is about, None when a later one tells more."""
     last = ConsultationChange.objects.filter(consultation=notice.object_id).order_by("-at").first()
     return last if last and str(last.pk) == notice.occasion else None
 
 
-def _facts(consultation: Consultation) -> dict[str, str]:
+def facts_of(consultation: Consultation) -> dict[str, str]:
     starts_at = consultation.starts_at
     day = date_format(localtime(starts_at), "j F Y")
     return {"clinician": consultation.clinician.display_name, "when": moment(starts_at), "day": day}
 
 
-def _page(consultation: Consultation) -> str:
+def page_of(consultation: Consultation) -> str:
     return reverse("consultations:detail", args=[consultation.pk])
 
 

@@ -18,6 +18,7 @@ from consultations.consent_wordings import WordingProposal as WordingProposal
 from consultations.happenings import ClinicMessage as ClinicMessage
 from consultations.happenings import ConsultationChange as ConsultationChange
 from consultations.happenings import FollowUp as FollowUp
+from consultations.happenings import MessageReceipt as MessageReceipt
 from consultations.note_templates import NoteTemplate as NoteTemplate
 from consultations.states import closed_vocabulary
 from patients.models import Clinician, Patient

@@ -1,4 +1,4 @@
-"""When a consultation's call is open."""
+"""When a consultation's call is open, and until when its patient is expected."""
 
 from datetime import datetime
 
@@ -13,3 +13,9 @@ def may_be_joined(consultation: Consultation, *, now: datetime) -> bool:
         return False
     opens = consultation.starts_at - settings.CALL_JOIN_OPENS_BEFORE
     return opens <= now <= consultation.ends_at + settings.CALL_JOIN_CLOSES_AFTER
+
+
+def is_expected(consultation: Consultation, *, now: datetime) -> bool:
+    """Say whether its patient is still expected."""
+    is_planned = consultation.status == Consultation.Status.PLANNED
+    return is_planned and now <= consultation.ends_at + settings.CALL_JOIN_CLOSES_AFTER

@@ -8,6 +8,6 @@ class NoticesConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import triggers
-        from notices import guards, tasks  # noqa: F401  doorbell
+        from notices import guards, invitations, tasks  # noqa: F401  words, doorbell
 
         triggers.register(*guards.GUARDS)

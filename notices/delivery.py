@@ -13,10 +13,12 @@ from django.core.mail import EmailMessage
 from django.db.models import F
 
 from notices import letters, preferences
-from notices.letters import Letter
+from notices.letters import Letter, NotYet
 from notices.models import Notice
 
 AT_ONCE = 100
+# How long a notice rests about which there is nothing to say yet.
+REST = timedelta(minutes=10)
 # Longer than a round may last, so that nobody takes over what somebody is still sending.
 CLAIM = timedelta(minutes=15)
 MOST_TRIES = 6
@@ -63,16 +65,24 @@ def claim(pk: UUID, *, now: datetime) -> Notice | None:
 def _prepared(notice: Notice, *, now: datetime) -> EmailMessage | None:
     """Return what to send now, or None after the notice was dropped or put off."""
     with letters.speaking_to(notice.user):
-        letter = letters.letter_of(notice, now=now)
+        try:
+            letter = letters.letter_of(notice, now=now)
+        except NotYet:
+            _put_off(notice, now + REST)
+            return None
         if why_not := _why_not(notice, letter, now):
             _end(notice, dropped_at=now, fault=why_not)
             return None
         assert letter is not None
         later = _after_the_quiet(notice, letter, now)
         if later is not None:
-            _end(notice, due_at=later, tries=notice.tries - 1)
+            _put_off(notice, later)
             return None
         return letters.written(notice, letter)
+
+
+def _put_off(notice: Notice, until: datetime) -> None:
+    _end(notice, due_at=until, tries=notice.tries - 1)
 
 
 def _why_not(notice: Notice, letter: Letter | None, now: datetime) -> str:

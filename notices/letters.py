@@ -34,7 +34,12 @@ class Letter:
     about: datetime | None = None
 
 
+class NotYet(Exception):
+    """There will be something to say once a person has decided; the notice waits for that."""
+
+
 # Reads the rows anew and returns None when there is nothing to say any more, or not to this person.
+# Errors: NotYet.
 Teller = Callable[[Notice, datetime], Letter | None]
 _tellers: dict[str, Teller] = {}
 

@@ -23,6 +23,13 @@ class Kind(models.TextChoices):
     SHARED = "shared", _("recording shared with them")
     PROPOSED = "proposed", _("share proposed to them")
     NOTE_SHARED = "note_shared", _("note shared with them")
+    INVITED = "invited", _("invited to the portal")
+    TOLD = "told", _("message from the clinic")
+    MISSED = "missed", _("consultation missed")
+    EXPECTED = "expected", _("expected after all")
+    DELETE_ASKED = "delete_asked", _("asked to delete a recording")
+    DELETE_ANSWERED = "delete_answered", _("request to delete answered")
+    REPORT_ANSWERED = "report_answered", _("report of an access answered")
 
 
 # What somebody may do without. Not what changes an appointment, asks them something or lets them in.

@@ -36,6 +36,11 @@ def post(*notices: Notice | None) -> None:
         transaction.on_commit(lambda: posted.send(sender=Notice))
 
 
+def is_held_up() -> bool:
+    """Say whether what is owed waits because it could not be sent."""
+    return Notice.objects.pending().exclude(fault="").exists()
+
+
 def send_again(failed: Iterable[UUID], *, now: datetime) -> int:
     """Let notices that failed have all their tries once more; return how many."""
     again = Notice.objects.filter(pk__in=list(failed), failed_at__isnull=False).update(

@@ -11,9 +11,11 @@ from notices import quiet
 from notices.models import OPTIONAL, Kind, Mute, Preferences
 
 # What each role is written to about at all; what is not optional cannot be turned off.
-OF_PATIENTS = tuple(kind for kind in Kind if kind not in (Kind.TAKEN, Kind.SHARED))
-OF_CLINICIANS = (Kind.TAKEN, Kind.MOVED, Kind.CANCELLED)
-BY_ROLE: dict[str, tuple[Kind, ...]] = {"patient": OF_PATIENTS, "clinician": OF_CLINICIANS}
+NOT_OF_PATIENTS = (Kind.TAKEN, Kind.SHARED, Kind.INVITED, Kind.DELETE_ASKED)
+OF_PATIENTS = tuple(kind for kind in Kind if kind not in NOT_OF_PATIENTS)
+OF_CLINICIANS = (Kind.TAKEN, Kind.MOVED, Kind.CANCELLED, Kind.REPORT_ANSWERED)
+OF_STAFF = (Kind.DELETE_ASKED,)
+BY_ROLE: dict[str, tuple[Kind, ...]] = {"patient": OF_PATIENTS, "clinician": OF_CLINICIANS, "staff": OF_STAFF}
 
 
 def optional_of(role: str) -> list[Kind]:

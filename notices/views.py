@@ -30,6 +30,12 @@ WHEN: dict[Kind, Promise] = {
     Kind.REPLAY_READY: gettext_lazy("When the replay of a consultation is ready"),
     Kind.NEW_VIEWER: gettext_lazy("When somebody opens one of my replays for the first time"),
     Kind.NOTE_SHARED: gettext_lazy("When my clinician shares a note with me"),
+    Kind.TOLD: gettext_lazy("when the clinic sends you a message before a consultation"),
+    Kind.MISSED: gettext_lazy("when you were not there for a consultation"),
+    Kind.EXPECTED: gettext_lazy("when such a consultation can take place after all"),
+    Kind.DELETE_ASKED: gettext_lazy("when a patient asks to delete a recording and you answer such requests"),
+    Kind.DELETE_ANSWERED: gettext_lazy("when your request to delete a recording is answered"),
+    Kind.REPORT_ANSWERED: gettext_lazy("when we have looked at an access that you did not recognise"),
     Kind.SHARED: gettext_lazy("when somebody shares a recording with you"),
     Kind.PROPOSED: gettext_lazy("when your clinician asks you whether a recording may be shared"),
 }

@@ -1,6 +1,5 @@
-"""Registers people whom the clinic knows: account without a password, profile, care and grants, in one transaction.
-
-Nothing here sends a letter: an invitation goes out after what it tells of has been written down.
+"""Registers people whom the clinic knows: account without a password, invitation, profile, care and grants, in one
+transaction. The letter is owed with it, and goes out once it has been written down.
 """
 
 from collections.abc import Sequence
@@ -47,7 +46,7 @@ class NewClinician:
 @transaction.atomic
 def register_patient(new: NewPatient, *, actor: Actor, now: datetime) -> Patient:
     """Errors: AlreadyHere for a known address, IntegrityError for a known NHS number, LedgerUnavailable."""
-    user = invitations.new_account(new.email, name=new.name, actor=actor)
+    user = invitations.new_account(new.email, name=new.name, actor=actor, now=now)
     patient = Patient.objects.create(
         user=user,
         name=new.name,
@@ -68,7 +67,7 @@ def register_patient(new: NewPatient, *, actor: Actor, now: datetime) -> Patient
 @transaction.atomic
 def register_clinician(new: NewClinician, *, actor: Actor, now: datetime) -> Clinician:
     """Errors: AlreadyHere for a known address, IntegrityError for a known number, LedgerUnavailable."""
-    user = invitations.new_account(new.email, name=new.name, actor=actor)
+    user = invitations.new_account(new.email, name=new.name, actor=actor, now=now)
     clinician = Clinician.objects.create(
         user=user, title=new.title, registration_number=new.registration_number, speciality=new.speciality
     )
@@ -84,11 +83,8 @@ def demand_uninvited(user: User | None) -> User:
 
 
 def invite_again(of: Patient | Clinician, *, actor: Actor, now: datetime) -> User:
-    """Write down that somebody who has not chosen a password yet is invited once more; the caller sends the letter.
-
-    Errors: CannotInvite, LedgerUnavailable.
-    """
+    """Invite somebody once more who has not chosen a password yet. Errors: CannotInvite, LedgerUnavailable."""
     user = demand_uninvited(of.user)
     patient = of.pk if isinstance(of, Patient) else None
-    ledger.append(actor, Line(Action.INVITED, "user", user.pk, patient, reason="again"), now=now)
+    invitations.invite(user, actor=actor, now=now, patient=patient, reason="again")
     return user

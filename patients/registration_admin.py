@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -17,11 +18,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts import letters
 from accounts.invitations import AlreadyHere
 from accounts.models import User
 from accounts.noted import NotedAdmin
 from audit.ledger import actor_of
+from notices import invitations, outbox
+from notices.invitations import State
 from patients import registration
 from patients.models import Clinician, Patient
 from patients.registration import CannotInvite
@@ -71,14 +73,12 @@ class RegisteringAdmin(NotedAdmin):
         return None
 
     def invited(self, request: HttpRequest, people: list[User]) -> None:
-        """Send the invitations of what stands now, and say how that went."""
-        unsent = letters.invite(people)
-        if sent := len(people) - len(unsent):
-            text = ngettext("An invitation is on its way.", "%(n)d invitations are on their way.", sent) % {"n": sent}
-            messages.success(request, text)
-        for user in unsent:
-            text = _("The invitation to %(email)s could not be sent. Choose “Invite again” a little later.")
-            messages.warning(request, text % {"email": user.email})
+        """Say that their invitations are owed, and whether letters go out at the moment."""
+        text = ngettext("An invitation is on its way.", "%(n)d invitations are on their way.", len(people))
+        messages.success(request, text % {"n": len(people)})
+        if outbox.is_held_up():
+            text = _("Letters cannot be sent at the moment. The portal keeps trying; “sign-in” says how far it is.")
+            messages.warning(request, text)
 
     def invite_again(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         if not self.has_add_permission(request):
@@ -96,6 +96,9 @@ class RegisteringAdmin(NotedAdmin):
             return there
         return self.page(request, "invite", _("Invite again"), profile=profile, email=user.email)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return invitations.marked(super().get_queryset(request))
+
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Offer "Invite again" in the row to who may do it."""
         columns = list(super().get_list_display(request))
@@ -111,13 +114,13 @@ class RegisteringAdmin(NotedAdmin):
 
     @admin.display(description=gettext_lazy("sign-in"))
     def sign_in(self, profile: Any) -> str:
-        """Say how far somebody is: no account, invited, can sign in, or closed."""
+        """Say how far somebody is: no account, how far their invitation is, can sign in, or closed."""
         user: User | None = profile.user
         if user is None:
             return _("no account")
         if not user.is_active:
             return _("closed")
-        return _("invited") if _is_invited(user) else _("can sign in")
+        return str(State(profile.invitation or State.SENT).label) if _is_invited(user) else _("can sign in")
 
     @admin.display(description=gettext_lazy("sign-in"))
     def sign_in_or_invite(self, profile: Any) -> str:

@@ -19,11 +19,11 @@ from audit.ledger import Actor, Line
 from audit.models import Action
 from consultations.models import Participant
 from consultations.states import StaleTransition, move
-from recordings import pages, playback, signals
+from recordings import letters, pages, playback, signals
+from recordings.deciders import deciders, may_decide
 from recordings.guard import Shown
 from recordings.models import DeletionRequest, ProcessingJob, Recording
 
-RIGHT = "recordings.decide_deletion"
 Answer = DeletionRequest.Answer
 # What is still being made is over in minutes; what was deleted is gone.
 NOT_NOW = (
@@ -88,6 +88,7 @@ def ask(shown: Shown, *, actor: Actor, now: datetime) -> DeletionRequest:
         asked_at=now,
     )
     ledger.append(actor, _line(made, Action.ASKED, "delete"), now=now)
+    letters.post_deletion_asked(made, deciders(), now=now)
     _tell(signals.deletion_asked, made, now)
     return made
 
@@ -113,6 +114,7 @@ def refuse(request_id: UUID, *, why: str, kept_until: date, by: User, actor: Act
         raise CannotDelete(_("Say until which day it must be kept; that day is to come."))
     _answer(standing, Answer.REFUSED, why, by, now, kept_until=kept_until)
     ledger.append(actor, _line(standing, Action.ANSWERED, "refused"), now=now)
+    letters.post_deletion_answered(standing, now=now)
     _tell(signals.deletion_answered, standing, now)
 
 
@@ -154,13 +156,8 @@ def confirm(request_id: UUID, *, by: User, actor: Actor, now: datetime) -> None:
     DeletionRequest.objects.filter(pk=standing.pk).update(confirmed_by=by, confirmed_at=now)
     people = {"proposed_by": str(standing.answered_by_id), "confirmed_by": str(by.pk)}
     ledger.append(actor, _line(standing, Action.DISCARDED, "patient_asked", people), now=now)
+    letters.post_deletion_answered(standing, now=now)
     _tell(signals.deletion_answered, standing, now)
-
-
-def may_decide(person: User) -> bool:
-    """Say whether they may today: a held user object may be older than a deactivation."""
-    account = User.objects.filter(pk=person.pk, is_active=True, is_staff=True).first()
-    return account is not None and account.has_perm(RIGHT)
 
 
 def _locked(recording_id: UUID) -> Recording:

@@ -16,7 +16,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from audit.ledger import actor_of
-from recordings import deletion
+from recordings import deciders, deletion
 from recordings.deletion import Answer, CannotDelete
 from recordings.facts_only import FactsOnly
 from recordings.guard import only_facts
@@ -106,12 +106,12 @@ class DeletionRequestAdmin(FactsOnly):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        may = {"may_decide": request.user.has_perm(deletion.RIGHT)}
+        may = {"may_decide": request.user.has_perm(deciders.RIGHT)}
         return super().change_view(request, object_id, form_url, may | (extra_context or {}))
 
     def answer(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """One request: refuse it, propose to delete, take that back, or confirm it."""
-        if not request.user.has_perm(deletion.RIGHT):
+        if not request.user.has_perm(deciders.RIGHT):
             return self.admin_site.login(request)
         asked = get_object_or_404(DeletionRequest.objects.select_related("recording", "answered_by"), pk=pk)
         keeps = asked.recording.retain_until

@@ -3,23 +3,26 @@
 A letter about a share names nobody and nothing; one about a replay says of which day and with which clinician.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from accounts import invitations
+from accounts.models import User
 from audit.ledger import PORTAL
 from notices import letters, outbox
-from notices.letters import Letter
+from notices.letters import Letter, NotYet
 from notices.models import Kind, Notice
 from recordings import guard, policy
-from recordings.models import Recording, Share
+from recordings.deciders import may_decide
+from recordings.models import AccessReport, DeletionRequest, Recording, Share
 
 
 def post_replay_ready(recording: Recording, *, now: datetime) -> None:
@@ -37,21 +40,36 @@ def post_shared(share: Share, *, now: datetime) -> None:
     outbox.post(outbox.notice(Kind.SHARED, share.grantee_id, share, now=now))
 
 
+def post_deletion_asked(request: DeletionRequest, deciders: Iterable[User], *, now: datetime) -> None:
+    outbox.post(*(outbox.notice(Kind.DELETE_ASKED, one.pk, request, now=now) for one in deciders))
+
+
+def post_deletion_answered(request: DeletionRequest, *, now: datetime) -> None:
+    outbox.post(outbox.notice(Kind.DELETE_ANSWERED, request.patient.user_id, request, now=now))
+
+
+def post_report_answered(report: AccessReport, *, now: datetime) -> None:
+    outbox.post(outbox.notice(Kind.REPORT_ANSWERED, report.reported_by_id, report, now=now))
+
+
 def post_proposed(share: Share, *, now: datetime) -> None:
     outbox.post(outbox.notice(Kind.PROPOSED, share.recording.patient.user_id, share, now=now))
 
 
 def _replay_ready(notice: Notice, now: datetime) -> Letter | None:
-    recording = _guarded(policy.playable_by(notice.user), notice, now)
+    """Errors: NotYet while it is paused: a letter about what cannot be watched helps nobody."""
+    recording = _own(policy.playable_by(notice.user), notice.object_id, notice, now)
     if recording is None:
         return None
+    if recording.is_paused:
+        raise NotYet
     says = _("The replay of your consultation of %(day)s with %(clinician)s is ready. Watch it here:")
     path = reverse("recordings:detail", args=[recording.pk])
     return Letter(_("Your replay is ready"), says % _facts(recording), path)
 
 
 def _new_viewer(notice: Notice, now: datetime) -> Letter | None:
-    recording = _guarded(policy.held_by(notice.user), notice, now)
+    recording = _own(policy.held_by(notice.user), notice.object_id, notice, now)
     if recording is None:
         return None
     says = _(
@@ -92,10 +110,48 @@ def _proposed(notice: Notice, now: datetime) -> Letter | None:
     return Letter(_("A question about one of your recordings"), says, path, share.expires_at)
 
 
+def _deletion_asked(notice: Notice, now: datetime) -> Letter | None:
+    waits = DeletionRequest.objects.filter(pk=notice.object_id, withdrawn_at=None, answer="")
+    if not may_decide(notice.user) or not waits.exists():
+        return None
+    says = _("A patient asks that a recording of theirs be deleted. The request waits for an answer here:")
+    path = reverse("admin:recordings_deletionrequest_change", args=[notice.object_id])
+    return Letter(_("A request to delete a recording"), says, path)
+
+
+def _deletion_answered(notice: Notice, now: datetime) -> Letter | None:
+    answered = Q(answer=DeletionRequest.Answer.REFUSED) | Q(confirmed_at__isnull=False)
+    request = DeletionRequest.objects.filter(answered, pk=notice.object_id).first()
+    recording = request and _own(policy.held_by(notice.user), request.recording_id, notice, now)
+    if not recording:
+        return None
+    says = _(
+        "You asked that the recording of your consultation of %(day)s with %(clinician)s be deleted. Read the answer "
+        "here:"
+    )
+    path = reverse("recordings:keeping", args=[recording.pk])
+    return Letter(_("Your request is answered"), says % _facts(recording), path)
+
+
+def _report_answered(notice: Notice, now: datetime) -> Letter | None:
+    answered = AccessReport.objects.filter(pk=notice.object_id, reported_by=notice.user_id, handled_at__isnull=False)
+    report = answered.first()
+    recording = report and _guarded(policy.held_by(notice.user).filter(pk=report.recording_id), notice, now)
+    if not recording:
+        return None
+    says = _("We have looked at what you did not recognise about one of your recordings. Read what came of it here:")
+    path = reverse("recordings:access", args=[recording.pk])
+    return Letter(_("Your question is answered"), says, path)
+
+
+def _own(allowed: QuerySet[Recording], recording_id: UUID, notice: Notice, now: datetime) -> Recording | None:
+    """Return a recording to the patient it is of."""
+    return _guarded(allowed.filter(pk=recording_id, patient__user=notice.user_id), notice, now)
+
+
 def _guarded(allowed: QuerySet[Recording], notice: Notice, now: datetime) -> Recording | None:
-    """Return the notice's recording if it is its person's own, by the policy and by the leak guard."""
-    own = allowed.filter(pk=notice.object_id, patient__user=notice.user_id)
-    rows = own.select_related("consultation", "patient", "clinician__user")
+    """Return the one recording that the policy allows, past the leak guard."""
+    rows = allowed.select_related("consultation", "patient", "clinician__user")
     with suppress(guard.Leak):  # staff are alerted; nobody is written to
         return next((shown.recording for shown in guard.show(notice.user, rows, actor=PORTAL, now=now)), None)
     return None
@@ -108,5 +164,7 @@ def _facts(recording: Recording) -> dict[str, str]:
 
 for kind, teller in {
     Kind.REPLAY_READY: _replay_ready, Kind.NEW_VIEWER: _new_viewer, Kind.SHARED: _shared, Kind.PROPOSED: _proposed,
+    Kind.DELETE_ASKED: _deletion_asked, Kind.DELETE_ANSWERED: _deletion_answered,
+    Kind.REPORT_ANSWERED: _report_answered,
 }.items():  # fmt: skip
     letters.register(kind, teller)

@@ -11,7 +11,7 @@ from accounts.models import User
 from audit import alerts, ledger
 from audit.ledger import Actor, Line
 from audit.models import Action, Alert, AlertKind, Entry
-from recordings import history
+from recordings import history, letters
 from recordings.guard import Shown
 from recordings.models import AccessReport
 
@@ -91,5 +91,6 @@ def answer(report_id: UUID, *, outcome: Outcome, note: str, by: User, actor: Act
     detail = {"report": str(made.pk), "line": made.line}
     line = Line(Action.HANDLED, "accessreport", made.pk, made.patient_id, reason=outcome.value, detail=detail)
     ledger.append(actor, line, now=now)
+    letters.post_report_answered(made, now=now)
     for alert in Alert.objects.filter(kind=AlertKind.NOT_RECOGNISED, object_id=made.pk, handled_at=None):
         alerts.handle(alert, actor=actor, note=note, now=now)

@@ -6,18 +6,24 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.ledger import Actor
-from consultations import booking, letters, notes, reminders
+from audit.models import Entry
+from consultations import attendance, booking, clinic_messages, letters, notes, reminders
 from consultations.models import Consultation, Participant
 from notices import delivery
 from notices.models import Preferences
+from patients import registration
+from patients.registration import NewPatient
+from recordings import deletion, playback, unrecognised
 from recordings import letters as replay_letters
-from recordings import playback
+from recordings.models import AccessReport
 from tests.bookings import make_offer
 from tests.cast import FIFTEEN, World, make_note
+from tests.quarantined import another_administrator
 from tests.shares import share
 
 CLINICAL = "Chlamydia"
-A_DAY, AN_HOUR = timedelta(days=1), timedelta(hours=1)
+NEWCOMER = "newcomer@cast.test"
+A_DAY, AN_HOUR, AN_INSTANT = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
 
 
 def plan(world: World, *, starts_at: datetime, booked_at: datetime) -> Consultation:
@@ -46,6 +52,16 @@ def everything_happens(world: World, *, now: datetime) -> None:
     letters.post_offered(make_offer(world.patient, world.clinician, reason=CLINICAL)[1], now=now)
     for ahead in (23 * AN_HOUR, AN_HOUR / 2):
         plan(world, starts_at=now + ahead, booked_at=long_ago)
+    for minutes, comes_after_all in ((60, False), (40, True)):
+        begun = plan(world, starts_at=now - timedelta(minutes=minutes), booked_at=long_ago)
+        attendance.mark_missed(begun, by=world.clinician.user, now=now)
+        if comes_after_all:
+            attendance.expect_again(begun, by=world.clinician.user, now=now + AN_INSTANT)
+    clinic_messages.send(world.planned, CLINICAL, by=world.clinician.user, now=now)
+    registration.register_patient(
+        NewPatient(name=CLINICAL, email=NEWCOMER, date_of_birth=now.date(), communication_needs=CLINICAL),
+        actor=Actor(world.clinician.user.pk), now=now,
+    )  # fmt: skip
     clinician_comes(world.planned)
     reminders.post_all(now=now)
     replay_letters.post_replay_ready(world.recording, now=now)
@@ -54,6 +70,23 @@ def everything_happens(world: World, *, now: datetime) -> None:
     share(world, "third@cast.test", by=world.clinician.user, now=now)
     note = make_note(world, CLINICAL, signed_at=world.held.ends_at)
     notes.share(note, actor=Actor(world.clinician.user.pk), now=now)
+
+    ask_and_answer(world, now=now)
+
+
+def ask_and_answer(world: World, *, now: datetime) -> None:
+    """Let the patient ask that their recording be deleted, be refused and ask again; and have a report answered."""
+    patient, staff = world.patient.user, another_administrator()
+    actor, answers = Actor(patient.pk), {"by": staff, "actor": Actor(staff.pk), "now": now}
+    shown = playback.held_or_404(patient, world.recording.pk, actor=actor, now=now)
+    first = deletion.ask(shown, actor=actor, now=now)
+    deletion.refuse(first.pk, why=CLINICAL, kept_until=now.date() + A_DAY, **answers)
+    deletion.ask(shown, actor=actor, now=now + AN_INSTANT)
+    line = Entry.objects.filter(object_id=world.recording.pk).latest("seq").seq
+    report = AccessReport.objects.create(
+        recording=world.recording, patient=world.patient, line=line, reported_by=patient, reported_at=now
+    )
+    unrecognised.answer(report.pk, outcome=unrecognised.Outcome.IN_ORDER, note=CLINICAL, **answers)
 
 
 def clinician_comes(consultation: Consultation) -> None:

@@ -9,17 +9,28 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import ADMINISTRATORS, User
 from audit.ledger import Actor
-from audit.models import Alert, AlertKind
-from consultations import booking, policy, reminders
+from audit.models import Alert, AlertKind, Entry
+from consultations import attendance, booking, clinic_messages, policy, reminders
 from consultations.models import Participant
 from notices import outbox
 from notices.models import Kind, Notice
-from recordings import playback, sharing
-from recordings.models import Recording, Share
+from recordings import deletion, playback, sharing, suspensions, unrecognised
+from recordings import letters as replay_letters
+from recordings.models import AccessReport, Recording, Share
 from tests.cast import FIFTEEN, Cast
-from tests.owed import A_DAY, AN_HOUR, CLINICAL, at_any_hour, clinician_comes, deliver, everything_happens, plan
+from tests.owed import (
+    A_DAY,
+    AN_HOUR,
+    CLINICAL,
+    NEWCOMER,
+    at_any_hour,
+    clinician_comes,
+    deliver,
+    everything_happens,
+    plan,
+)
 from tests.shares import HOLDER, share
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -43,7 +54,8 @@ def sent_to(user: User | None, kind: Kind | None = None) -> list[EmailMessage]:
 
 def test_every_kind_reaches_its_person_once_and_none_says_why_somebody_came(cast: Cast, now: datetime) -> None:
     everything_happens(cast.ada, now=now)
-    at_any_hour(*(one.grantee for one in Share.objects.all()))
+    deciders = set(User.objects.filter(is_staff=True, groups__name=ADMINISTRATORS))
+    at_any_hour(*(one.grantee for one in Share.objects.all()), *deciders)
     for _ in range(2):
         everything = deliver(now + timedelta(seconds=5))
     assert everything == 0, "the second round has nothing left"
@@ -52,7 +64,7 @@ def test_every_kind_reaches_its_person_once_and_none_says_why_somebody_came(cast
     assert len(mail.outbox) == sent.count()
     assert len({one.extra_headers["Message-ID"] for one in mail.outbox}) == len(mail.outbox)
     assert {address for one in mail.outbox for address in one.to} == {
-        cast.ada.patient.user.email, cast.ada.clinician.user.email, HOLDER,
+        cast.ada.patient.user.email, cast.ada.clinician.user.email, HOLDER, NEWCOMER, *(one.email for one in deciders),
     }  # fmt: skip
     for letter in mail.outbox:
         text = f"{letter.subject}\n{letter.body}\n{letter.extra_headers}"
@@ -181,6 +193,97 @@ def test_a_replay_is_told_of_by_both_keys_and_past_the_guard(cast: Cast, now: da
     at_any_hour(ben, cast.ada.colleague.user)
     assert deliver(now) == 0 and mail.outbox == []
     assert set(Notice.objects.values_list("fault", flat=True)) == {"over"}
+
+
+def test_a_replay_that_is_paused_is_told_of_once_it_can_be_watched(cast: Cast, now: datetime) -> None:
+    by, recording = Actor(cast.administrator.pk), cast.ada.recording
+    replay_letters.post_replay_ready(recording, now=now)
+    pause = suspensions.suspend(suspensions.Scope.CLINICIAN, recording.clinician_id, reason="R", actor=by, now=now)
+    for days in range(5):
+        assert deliver(now + days * A_DAY) == 0, "however long it takes"
+    notice = Notice.objects.get()
+    assert (notice.tries, notice.fault, notice.dropped_at) == (0, "", None) and notice.due_at > now + 4 * A_DAY
+    suspensions.resume(pause, note="Looked at.", actor=by, now=now)
+    assert deliver(notice.due_at) == 1 and mail.outbox[0].subject == "Your replay is ready"
+
+
+def test_a_message_is_told_of_without_its_words_while_its_patient_is_expected(cast: Cast, now: datetime) -> None:
+    planned, doctor = cast.ada.planned, cast.ada.clinician.user
+    for words in ("First", "Second"):
+        clinic_messages.send(planned, words, by=doctor, now=now)
+        now += timedelta(seconds=1)
+    deliver(now)
+    (letter,) = sent_to(cast.ada.patient.user, Kind.TOLD)
+    assert f"/consultations/{planned.pk}/" in letter.body and "Second" not in letter.body, "one for the last of them"
+    for ends in ("read", "over"):
+        message = clinic_messages.send(planned, "Third", by=doctor, now=now)
+        if ends == "read":
+            clinic_messages.mark_read(planned, upto=message.pk, now=now)
+        else:
+            booking.cancel(planned, by=None, now=now)
+        now += timedelta(seconds=1)
+        deliver(now)
+        assert Notice.objects.get(object_id=message.pk).fault == "over", ends
+    assert sent_to(cast.ada.clinician.user, Kind.TOLD) == []
+
+
+def test_who_was_missed_is_told_and_what_was_taken_back_at_once_is_not(cast: Cast, now: datetime) -> None:
+    user, doctor = cast.ada.patient.user, cast.ada.clinician.user
+    begun = plan(cast.ada, starts_at=now - AN_HOUR, booked_at=now - 5 * A_DAY)
+    attendance.mark_missed(begun, by=doctor, now=now)
+    attendance.expect_again(begun, by=doctor, now=now + timedelta(seconds=1))
+    deliver(now + timedelta(seconds=2))
+    assert sent_to(user, Kind.MISSED) == [] and len(sent_to(user, Kind.EXPECTED)) == 1
+    attendance.mark_missed(begun, by=doctor, now=now + timedelta(seconds=3))
+    deliver(now + timedelta(seconds=4))
+    (letter,) = sent_to(user, Kind.MISSED)
+    assert f"/consultations/{begun.pk}/" in letter.body
+    attendance.expect_again(begun, by=doctor, now=now + timedelta(seconds=5))
+    Participant.objects.filter(consultation=begun, user=user).update(sid="s1", connected_at=now)
+    deliver(now + timedelta(seconds=6))
+    assert len(sent_to(user, Kind.EXPECTED)) == 1, "they are there"
+
+
+def test_a_request_to_delete_is_told_to_who_answers_it_and_its_answer_to_the_patient(cast: Cast, now: datetime) -> None:
+    patient, admin = cast.ada.patient.user, cast.administrator
+    at_any_hour(admin, cast.staff)
+    shown = playback.held_or_404(patient, cast.ada.recording.pk, actor=Actor(patient.pk), now=now)
+    facts = {"by": admin, "actor": Actor(admin.pk), "now": now, "why": CLINICAL}
+    for answered_first in (False, True):
+        Notice.objects.all().delete()
+        request = deletion.ask(shown, actor=Actor(patient.pk), now=now)
+        if answered_first:
+            deletion.refuse(request.pk, kept_until=(now + A_DAY).date(), **facts)
+        deliver(now)
+        assert len(sent_to(admin)) == 1 and sent_to(cast.staff) == []
+        if not answered_first:
+            assert f"/admin/recordings/deletionrequest/{request.pk}/change/" in sent_to(admin)[0].body
+            deletion.accept(request.pk, **facts)
+            deliver(now)
+            assert sent_to(patient) == [], "one of two is no answer"
+            deletion.take_back(request.pk, by=admin, actor=Actor(admin.pk), now=now)
+            deletion.withdraw(shown, actor=Actor(patient.pk), now=now)
+    (letter,) = sent_to(patient)
+    assert f"/recordings/{cast.ada.recording.pk}/keeping/" in letter.body
+
+
+def test_the_answer_to_a_report_reaches_who_asked(cast: Cast, now: datetime) -> None:
+    recording, patient, admin = cast.ada.recording, cast.ada.patient.user, cast.administrator
+    playback.open_replay(cast.ada.clinician.user, recording.pk, actor=Actor(cast.ada.clinician.user.pk), now=now)
+    line = Entry.objects.filter(object_id=recording.pk).latest("seq").seq
+    facts = {"recording": recording, "patient": cast.ada.patient, "line": line, "reported_at": now}
+    report = AccessReport.objects.create(reported_by=patient, **facts)
+    outbox.post(outbox.notice(Kind.REPORT_ANSWERED, patient.pk, report, now=now, occasion="too early"))
+    facts = {"note": CLINICAL, "by": admin, "actor": Actor(admin.pk), "now": now}
+    deliver(now)
+    assert sent_to(patient, Kind.REPORT_ANSWERED) == []
+    unrecognised.answer(report.pk, outcome=unrecognised.Outcome.WRONG, **facts)
+    strangers = outbox.notice(Kind.REPORT_ANSWERED, cast.ben.patient.user_id, report, now=now)
+    outbox.post(strangers)
+    at_any_hour(cast.ben.patient.user)
+    deliver(now)
+    (letter,) = sent_to(patient, Kind.REPORT_ANSWERED)
+    assert f"/recordings/{recording.pk}/access/" in letter.body and sent_to(cast.ben.patient.user) == []
 
 
 def test_whose_grant_is_gone_is_told_nothing(cast: Cast, now: datetime) -> None:

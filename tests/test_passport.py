@@ -26,6 +26,7 @@ from consultations.models import (
     Consultation,
     ConsultationChange,
     FollowUp,
+    MessageReceipt,
     Note,
     Participant,
     RecordingConsent,
@@ -79,8 +80,20 @@ class Sides:
     spare: Consultation
 
 
+def make_message(consultation: Consultation) -> ClinicMessage:
+    return ClinicMessage.objects.create(
+        consultation=consultation, patient=consultation.patient, text="Late", by=consultation.clinician.user,
+        sent_at=consultation.starts_at,
+    )  # fmt: skip
+
+
+def make_receipt(message: ClinicMessage) -> MessageReceipt:
+    return MessageReceipt.objects.create(message=message, patient=message.patient, read_at=message.sent_at)
+
+
 def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
     wish, offer = make_offer(world.patient, world.clinician)
+    message = make_message(world.held)
     return {
         "WaitingListEntry": wish,
         "SlotOffer": offer,
@@ -105,10 +118,8 @@ def by_name(world: World, pieces: Pieces) -> dict[str, models.Model]:
             consultation=world.held, patient=world.patient, what="moved", was=world.held.starts_at,
             at=world.held.starts_at,
         ),
-        "ClinicMessage": ClinicMessage.objects.create(
-            consultation=world.held, patient=world.patient, text="Late", by=world.clinician.user,
-            sent_at=world.held.starts_at,
-        ),
+        "ClinicMessage": message,
+        "MessageReceipt": make_receipt(message),
         "FollowUp": FollowUp.objects.create(consultation=world.held, next=world.planned, patient=world.patient),
         "Note": pieces.note,
         "Notice": Notice.objects.filter(user=world.patient.user).earliest("posted_at"),
@@ -201,6 +212,12 @@ CHILDREN = [
     ),
     Child(ConsultationChange, _new_id(), ("Consultation", "consultation_id")),
     Child(ClinicMessage, _new_id(), ("Consultation", "consultation_id"), fixed=("text",)),
+    Child(
+        MessageReceipt,
+        lambda row, sides: {"id": uuid.uuid4(), "message_id": make_message(sides.ada["Consultation"]).pk},
+        ("ClinicMessage", "message_id"),
+        fixed=("read_at",),
+    ),
     Child(
         FollowUp,
         lambda row, sides: {"id": uuid.uuid4(), "next_id": sides.spare.pk},

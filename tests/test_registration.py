@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 from django.conf import settings
 from django.core import mail
+from django.core.mail import EmailMessage
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
@@ -16,6 +17,8 @@ from accounts.invitations import AlreadyHere
 from accounts.models import User
 from audit import ledger
 from audit.models import Action, Entry
+from notices import delivery, outbox
+from notices.models import Kind, Notice
 from patients import policy, registration
 from patients.models import CareRelationship, Clinician, Patient
 from patients.registration import NewPatient
@@ -24,6 +27,7 @@ from tests.cast import Cast
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 LINK = re.compile(rf"{re.escape(settings.PORTAL_URL)}(/\S+)")
 NEW_PASSWORD = "a sentence that only Nia knows"
+NOTHING_WRITTEN_DOWN = "/account/password/reset/"
 NIA = {"name": "Nia Quill", "email": "Nia@Home.Test", "date_of_birth": "29/02/1980", "nhs_number": "999 000 0018"}
 
 
@@ -41,6 +45,13 @@ def text_of(answer: HttpResponse) -> str:
     return re.sub(r"\s+", " ", answer.content.decode())
 
 
+def sent() -> list[EmailMessage]:
+    """Let what is owed to whom staff registered go out; return all letters so far."""
+    Notice.objects.exclude(kind=Kind.INVITED).delete()
+    delivery.deliver(now=timezone.now())
+    return mail.outbox
+
+
 def lines(action: Action) -> list[tuple[str, Any]]:
     return list(Entry.objects.filter(action=action).order_by("seq").values_list("object_type", "object_id"))
 
@@ -55,10 +66,11 @@ def test_a_patient_is_registered_invited_and_signs_in_by_the_link_once(cast: Cas
     assert cares.clinician == cast.ben.clinician
     assert set(policy.visible_to(cast.ben.clinician.user)) == {cast.ben.patient, nia}
     assert list(policy.visible_to(nia.user)) == [nia]
-    (letter,) = mail.outbox
+    assert mail.outbox == [] and NOTHING_WRITTEN_DOWN not in str(Notice.objects.filter(kind=Kind.INVITED).values())
+    (letter,) = sent()
     assert letter.to == ["nia@home.test"]
     assert not [told for told in ("Nia", "Quill", "999", "Haddad", "1980") if told in letter.subject + letter.body]
-    (path,) = LINK.findall(letter.body)
+    path = LINK.findall(letter.body)[0]
     browser = Client()
     form = browser.get(path, follow=True)
     browser.post(form.request["PATH_INFO"], {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD})
@@ -114,21 +126,60 @@ def test_with_the_ledger_down_nobody_is_registered(cast: Cast) -> None:
 
 
 def test_a_letter_that_cannot_be_sent_undoes_nothing_and_is_sent_again(cast: Cast) -> None:
-    client = signed_in(cast.staff)
+    client, people = signed_in(cast.staff), "/admin/patients/patient/"
+    assert "cannot be sent" not in text_of(register(client))
+    assert "the invitation waits to be sent" in text_of(client.get(people))
     with patch("django.core.mail.message.EmailMessage.send", side_effect=OSError):
-        assert "could not be sent" in text_of(register(client))
+        sent()
     nia = Patient.objects.get(name="Nia Quill")
-    assert "Invite again" in text_of(client.get("/admin/patients/patient/"))
+    for page in (people, f"{people}{nia.pk}/change/"):
+        assert "the invitation could not be sent yet" in text_of(client.get(page))
+    answer = register(client, email="ora@home.test", nhs_number="")
+    assert "Letters cannot be sent at the moment" in text_of(answer)
+    Notice.objects.filter(user=nia.user).update(failed_at=timezone.now())
+    assert "the invitation could not be sent ·" in text_of(client.get(people)) and "Invite again" in text_of(answer)
+    assert "OSError" in text_of(client.get("/admin/notices/notice/")), "it stands in the queue of what failed"
     page = reverse("admin:patients_patient_invite", args=[nia.pk])
     assert "nia@home.test" in text_of(client.get(page)) and mail.outbox == []
     client.post(page)
-    assert [letter.to for letter in mail.outbox] == [["nia@home.test"]]
+    Notice.objects.exclude(user=nia.user).delete()
+    assert [letter.to for letter in sent()] == [["nia@home.test"]]
+    assert "invited ·" in text_of(client.get(people))
     again = Entry.objects.filter(action=Action.INVITED, reason="again").get()
     assert (again.actor, again.object_id, again.patient) == (cast.staff.pk, nia.user.pk, nia.pk)
+    outbox.send_again(Notice.objects.values_list("pk", flat=True), now=timezone.now())
+    assert len(sent()) == 1, "a later invitation says it"
+    client.post(page)
     nia.user.set_password(NEW_PASSWORD)
     nia.user.save()
     assert "needs no invitation" in text_of(client.post(page, follow=True))
-    assert len(mail.outbox) == 1
+    assert len(sent()) == 1, "whoever has a password needs no link that sets one"
+
+
+def test_a_link_is_as_old_as_its_letter_whenever_it_goes_out(cast: Cast) -> None:
+    register(signed_in(cast.staff))
+    night = timezone.now().replace(hour=23, minute=30)
+    delivery.deliver(now=night)
+    (letter,) = [one for one in mail.outbox if one.to == ["nia@home.test"]]
+    assert Client().get(LINK.findall(letter.body)[0], follow=True).status_code == 200
+    assert "/account/login/" not in letter.body and settings.PORTAL_URL in letter.body
+
+
+def test_an_account_of_staff_is_invited_like_everybody_and_by_administrators_alone(cast: Cast) -> None:
+    facts = {"email": "pat@home.test", "name": "Pat Reed", "time_zone": "Europe/London", "language": "en-gb"}
+    facts |= {"is_active": "on", "is_staff": "on", "why": "joined"}
+    page = "/admin/accounts/user/add/"
+    assert signed_in(cast.staff).post(page, facts).status_code == 403 and not User.objects.filter(name="Pat Reed")
+    answer = signed_in(cast.administrator).post(page, facts, follow=True)
+    assert "They get a letter with a link" in text_of(answer)
+    pat = User.objects.get(name="Pat Reed")
+    assert ("user", pat.pk) in lines(Action.INVITED) and ("user", pat.pk) in lines(Action.REGISTERED)
+    (letter,) = sent()
+    assert letter.to == [pat.email] and "Pat" not in letter.body
+    path = LINK.findall(letter.body)[0]
+    assert "/password/reset/key/" in path
+    signed_in(cast.administrator).post(f"/admin/accounts/user/{pat.pk}/change/", facts | {"name": "Pat Reed-Lowe"})
+    assert Notice.objects.filter(user=pat).count() == 1, "a change invites nobody"
 
 
 def test_staff_register_patients_and_only_administrators_clinicians(cast: Cast) -> None:
@@ -140,7 +191,7 @@ def test_staff_register_patients_and_only_administrators_clinicians(cast: Cast) 
     ora = Clinician.objects.get(registration_number="55")
     assert ora.display_name == "Prof Ora Pell"
     assert ("clinician", ora.pk) in lines(Action.REGISTERED)
-    assert [letter.to for letter in mail.outbox] == [["ora@home.test"]]
+    assert [letter.to for letter in sent()] == [["ora@home.test"]]
 
 
 def test_opening_and_changing_somebodys_page_stands_in_the_ledger(cast: Cast) -> None:
@@ -201,11 +252,11 @@ def test_a_page_offers_invite_again_to_who_may_and_only_where_it_is_needed(cast:
         (signed_in(cast.administrator), "/admin/patients/clinician/", True),
     ]:
         assert ("Invite again" in text_of(client.get(page))) == is_offered, page
-    mail.outbox.clear()
+    Notice.objects.all().delete()
     invite = reverse("admin:patients_clinician_invite", args=[cast.ben.clinician.pk])
-    assert signed_in(cast.staff).post(invite).status_code == 403 and mail.outbox == []
+    assert signed_in(cast.staff).post(invite).status_code == 403 and sent() == []
     signed_in(cast.administrator).post(invite)
-    assert [letter.to for letter in mail.outbox] == [[cast.ben.clinician.user.email]]
+    assert [letter.to for letter in sent()] == [[cast.ben.clinician.user.email]]
 
 
 def test_a_patient_without_an_account_is_given_one_once_and_for_a_reason(cast: Cast) -> None:
