@@ -189,6 +189,34 @@ def move(
 
 
 @transaction.atomic
+def hand_over(
+    consultation: Consultation, *, to: Clinician, slot: Slot, by: User, why: str, actor: Actor, now: datetime
+) -> Consultation:
+    """Let another clinician hold it: a new consultation with all the patient said, and the old one called off.
+
+    Whose consultation one is never changes, and with it who may see what was said there.
+    Errors: NotBookable, NotChangeable, LedgerUnavailable; nothing has changed then.
+    """
+    # RACE: of two who hand it over at once the second finds it cancelled.
+    standing = Consultation.objects.with_people().select_for_update(of=("self",)).get(pk=consultation.pk)
+    if standing.status not in CHANGEABLE:
+        raise NotChangeable(_("This consultation cannot be changed any more."))
+    made = book(
+        standing.patient,
+        to,
+        starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
+        reason=standing.reason,
+        preferred_mode=Mode(standing.preferred_mode),
+        adjustments=standing.adjustments,
+        now=now,
+    )
+    ledger.append(actor, Line(Action.GRANTED, "consultation", made.pk, made.patient_id, reason="handed_over"), now=now)
+    cancel(standing, by=by, why=why, now=now)
+    return made
+
+
+@transaction.atomic
 def cancel(consultation: Consultation, *, by: User | None, now: datetime, why: str = "") -> None:
     """Call a consultation off; both people still see that it was planned. Idempotent: it is cancelled once.
 

@@ -5,6 +5,7 @@ from functools import partial
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -12,6 +13,10 @@ from consultations import day_letters, signals
 from consultations.booking import NotChangeable
 from consultations.models import ClinicMessage, Consultation, MessageReceipt
 from consultations.services import is_expected
+
+
+def sent_to(consultation: Consultation) -> QuerySet[ClinicMessage]:
+    return consultation.clinic_messages.select_related("receipt")
 
 
 @transaction.atomic

@@ -4,12 +4,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Prefetch
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Viewer
-from consultations import attendance, lateness, pages
-from consultations.models import Call, Consultation, Participant
+from consultations import attendance, clinic_messages, lateness, pages
+from consultations.models import Call, ClinicMessage, Consultation, Participant
 from consultations.services import is_expected
 
 Status = Consultation.Status
@@ -26,7 +27,8 @@ def today(user: Viewer, now: datetime) -> list[dict[str, Any]]:
     # a planned time from last night may still be open to join
     from_, to = midnight - timedelta(hours=2), midnight + timedelta(days=1, hours=2)
     held = pages.own(user).filter(clinician__user=user.pk, starts_at__range=(from_, to))
-    day = list(held.prefetch_related("clinic_messages").order_by("starts_at"))
+    sent = Prefetch("clinic_messages", ClinicMessage.objects.select_related("receipt"))
+    day = list(held.prefetch_related(sent).order_by("starts_at"))
     late = lateness.minutes_late([one.clinician_id for one in day], now=now)
     return [_row(user, one, late.get(one.pk, 0), now) for one in day]
 
@@ -52,18 +54,21 @@ def _check_text(consultation: Consultation) -> str:
     return _("microphone checked") if place.audio == "on" else _("no microphone")
 
 
-def wait(consultation: Consultation, *, now: datetime) -> dict[str, Any]:
+def wait(viewer: Viewer, consultation: Consultation, *, now: datetime) -> dict[str, Any]:
     """Return what the clinic says to who waits. Shape: `wait` of `consultations/_wait.html`.
 
     Only for those who may see the consultation: it holds what the clinic wrote to its patient.
     """
     is_open = is_expected(consultation, now=now)
     late = lateness.minutes_late([consultation.clinician_id], now=now) if is_open else {}
+    messages = clinic_messages.sent_to(consultation) if is_open else []
     return {
         "consultation": consultation,
         "is_near": is_open and consultation.starts_at - now < lateness.AROUND,
         "minutes_late": late.get(consultation.pk, 0),
-        "messages": list(consultation.clinic_messages.all()) if is_open else [],
+        "unread": [one for one in messages if not one.read_at],
+        "read": [one for one in messages if one.read_at],
+        "is_its_patient": consultation.patient.user_id == viewer.pk,
     }
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -11,27 +10,15 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audit import refusals
 from consultations import attendance, calls, clinic_messages, day_pages, lateness, policy
 from consultations.booking import NotBookable, NotChangeable
 from consultations.calls import Refused
-from consultations.models import ClinicMessage, Consultation
+from consultations.message_forms import MessageForm, ReadForm
+from consultations.models import Consultation
 from consultations.services import is_expected
-
-
-class MessageForm(forms.Form):
-    text = forms.CharField(
-        label=gettext_lazy("Your message"),
-        max_length=ClinicMessage.MOST_CHARACTERS,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=gettext_lazy(
-            "The patient reads it in the waiting room and on their home page. It cannot be changed."
-        ),
-        error_messages={"required": gettext_lazy("Write a few words.")},
-    )
 
 
 @require_safe
@@ -40,8 +27,25 @@ def wait(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What the clinic says to who waits; asks again by itself."""
     with refusals.noted(request, "consultation", pk):
         consultation = policy.get_visible_or_404(request.user, pk)
-    context = {"wait": day_pages.wait(consultation, now=timezone.now())}
+    return _wait(request, consultation)
+
+
+def _wait(request: HttpRequest, consultation: Consultation) -> HttpResponse:
+    context = {"wait": day_pages.wait(request.user, consultation, now=timezone.now())}
     return render(request, "consultations/_wait.html", context)
+
+
+@require_POST
+@login_required
+def read(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The patient says that they have read what the clinic sent so far."""
+    with refusals.noted(request, "consultation", pk):
+        consultation = policy.get_ones_own_or_404(request.user, pk)
+    form = ReadForm(request.POST)
+    if form.is_valid():
+        clinic_messages.mark_read(consultation, upto=form.cleaned_data["upto"], now=timezone.now())
+    is_part = request.headers.get("HX-Request") == "true"
+    return _wait(request, consultation) if is_part else redirect("consultations:detail", pk=pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -60,7 +64,7 @@ def message(request: HttpRequest, pk: UUID) -> HttpResponse:
         except NotChangeable as refusal:
             messages.warning(request, str(refusal))
         return redirect(_row(pk))
-    sent = list(consultation.clinic_messages.all())
+    sent = clinic_messages.sent_to(consultation)
     context = {"consultation": consultation, "form": form, "sent": sent, "back": _row(pk)}
     return render(request, "consultations/message.html", context)
 

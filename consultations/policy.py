@@ -100,8 +100,12 @@ def clinicians_of(patient: Patient) -> QuerySet[Clinician]:
 def bookable_by(patient: Patient) -> QuerySet[Availability]:
     """The hours this patient may book: all of those who care for them, and of others what is open to new patients."""
     cares = Q(clinician__in=clinicians_of(patient).values("pk"))
-    works_here = Q(clinician__is_active=True, clinician__user__is_active=True)
-    return Availability.objects.filter(works_here, cares | Q(for_new_patients=True))
+    return bookable_by_the_clinic().filter(cares | Q(for_new_patients=True))
+
+
+def bookable_by_the_clinic() -> QuerySet[Availability]:
+    """The hours of everybody who works here: staff may book any of them for any patient."""
+    return Availability.objects.filter(clinician__is_active=True, clinician__user__is_active=True)
 
 
 def readable_notes(user: Viewer) -> QuerySet[Note]:

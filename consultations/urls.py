@@ -13,6 +13,7 @@ urlpatterns = [
     path("<uuid:pk>/call/", views.call, name="call"),
     path("<uuid:pk>/wait/", day_views.wait, name="wait"),
     path("<uuid:pk>/message/", day_views.message, name="message"),
+    path("<uuid:pk>/message/read/", day_views.read, name="message-read"),
     path("<uuid:pk>/admit/", day_views.admit, name="admit"),
     path("<uuid:pk>/missed/", day_views.missed, name="missed"),
     path("<uuid:pk>/expected/", day_views.expected, name="expected"),

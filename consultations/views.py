@@ -52,7 +52,7 @@ def consultation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "changeable_until": booking_pages.until_when(consultation),
         "history": booking_pages.history(request.user, consultation),
         **_note(request, consultation, now),
-        "wait": day_pages.wait(consultation, now=now),
+        "wait": day_pages.wait(request.user, consultation, now=now),
         **_follow_up(request, consultation),
         "has_begun": consultation.calls.filter(started_at__isnull=False).exists(),
     }
@@ -93,7 +93,7 @@ def call(request: HttpRequest, pk: UUID) -> HttpResponse:
         "me": me,
         "other": other,
         "wording": wording,
-        "wait": day_pages.wait(place.consultation, now=timezone.now()),
+        "wait": day_pages.wait(request.user, place.consultation, now=timezone.now()),
     }
     return render(request, "consultations/call.html", context)
 

@@ -19,6 +19,7 @@ def _now(request: HttpRequest) -> dict[str, Any]:
     if request.user.has_perm("consultations.view_consultation"):
         now = timezone.now()
         facts |= {"sees_day": True, "waiting": day_overview.waiting(now), "states": day_overview.today_by_state(now)}
+        facts["expected"] = day_overview.expected(now)
     if request.user.has_perm("recordings.view_recording"):
         facts["recordings"] = recording_overview.still_open()
     if request.user.has_perm("audit.view_entry"):

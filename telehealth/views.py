@@ -54,7 +54,7 @@ def home(request: HttpRequest) -> HttpResponse:
     replays = _last_replays(request)
     context = {
         "next": upcoming[0] if upcoming else None,
-        "wait": day_pages.wait(upcoming[0]["consultation"], now=now) if upcoming else None,
+        "wait": day_pages.wait(request.user, upcoming[0]["consultation"], now=now) if upcoming else None,
         "upcoming": upcoming[1:],
         "waiting": booking_pages.waiting(request.user, now),
         "last_replays": recording_pages.rows(replays),

@@ -168,7 +168,7 @@ def test_staff_move_a_consultation_with_a_reason_that_the_patient_reads(cast: Ca
     new = planned.starts_at + timedelta(hours=3)
     User.objects.filter(pk=cast.staff.pk).update(time_zone="UTC")
     form = {"starts_at": f"{new:%Y-%m-%dT%H:%M}", "why": "The clinician is away."}
-    assert clerk.post(page, form)["Location"] == f"{STAFF}/consultation/{planned.pk}/change/"
+    assert clerk.post(page, form)["Location"] == f"{STAFF}/consultation/desk/{planned.patient_id}/"
     moved = Consultation.objects.get(pk=planned.pk)
     assert (moved.starts_at, moved.ends_at - moved.starts_at) == (new, FIFTEEN)
     detail = session_of(cast.ada.patient.user).get(reverse("consultations:detail", args=[planned.pk])).content.decode()
@@ -202,8 +202,10 @@ def test_a_time_that_is_taken_is_said_in_words_and_nothing_moves(cast: Cast, cle
 
 def test_what_is_over_is_not_moved(cast: Cast, clerk: Client) -> None:
     form = {"starts_at": "2027-01-11T09:00", "why": "x"}
-    page = clerk.post(f"{STAFF}/consultation/{cast.ada.held.pk}/move/", form).content.decode()
-    assert "This consultation cannot be changed any more." in page
+    for page in ("move", "cancel"):
+        answer = clerk.post(f"{STAFF}/consultation/{cast.ada.held.pk}/{page}/", form, follow=True)
+        assert "This consultation cannot be changed any more." in answer.content.decode()
+    assert not ConsultationChange.objects.exists()
 
 
 def test_an_account_of_the_site_without_the_right_moves_nothing(cast: Cast) -> None:

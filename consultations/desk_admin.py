@@ -1,0 +1,93 @@
+"""Reception on the phone: find a patient, see what is planned for them, and book what is free."""
+
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from audit import ledger
+from audit.ledger import Line, actor_of
+from audit.models import Action
+from consultations import booking, desk, policy
+from consultations.booking import NotBookable, TooManyPlanned, Wishes
+from consultations.booking_pages import ANYBODY
+from consultations.scheduling_admin import SchedulingAdmin, for_the_schedule
+from patients.models import Patient
+from patients.nhs_number import spaced
+
+
+class BookForm(forms.Form):
+    reason = forms.CharField(
+        label=gettext_lazy("What for"),
+        max_length=200,
+        help_text=gettext_lazy("In the patient's own words. They and their clinician see it, and staff never again."),
+    )
+
+
+class DeskAdmin(SchedulingAdmin):
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        own = [
+            path("desk/", view(self.find), name="desk"),
+            path("desk/<uuid:pk>/", view(self.patient), name="desk_patient"),
+            path("desk/<uuid:pk>/book/", view(self.book), name="desk_book"),
+        ]
+        return [*own, *super().get_urls()]
+
+    @for_the_schedule
+    def find(self, request: HttpRequest) -> HttpResponse:
+        term = request.GET.get("q", "").strip()
+        found = desk.find(term, now=timezone.now()) if term else []
+        facts = {"term": term, "found": found, "are_more": len(found) == desk.MOST_FOUND}
+        return self.page(request, "desk", _("Find a patient"), **facts)
+
+    @for_the_schedule
+    def patient(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Enough to be sure who is on the phone, and their consultations."""
+        patient, now = self._opened_patient(request, pk, "desk"), timezone.now()
+        facts = {
+            "patient": patient,
+            "nhs_number": spaced(patient.nhs_number or ""),
+            "rows": desk.planned_for(patient, now=now),
+            "past": desk.past_of(patient, now=now),
+        }
+        return self.page(request, "desk_patient", patient.name, **facts)
+
+    @for_the_schedule
+    def book(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Free times of any clinician; one of them chosen, and what for."""
+        patient, now = self._opened_patient(request, pk, "book"), timezone.now()
+        if "at" in request.GET:
+            return self._book_slot(request, patient)
+        facts = {"patient": patient} | self.times(request, patient, request.GET.get("with", ANYBODY), now)
+        return self.page(request, "times", _("Book a consultation"), **facts)
+
+    def _book_slot(self, request: HttpRequest, patient: Patient) -> HttpResponse:
+        now = timezone.now()
+        form = BookForm(request.POST if request.method == "POST" else None)
+        try:
+            slot, clinician = self.slot_of(request, patient, now)
+            if form.is_valid():
+                booking.take(
+                    patient, policy.bookable_by_the_clinic(), clinician=clinician, starts_at=slot.starts_at,
+                    wishes=Wishes(form.cleaned_data["reason"]), actor=actor_of(request), now=now,
+                )  # fmt: skip
+                messages.success(request, _("Booked. The patient gets a letter."))
+                return redirect("admin:desk_patient", patient.pk)
+        except TooManyPlanned:
+            form.add_error(None, _("This patient has as many consultations planned as one may have."))
+        except NotBookable:
+            return self.back_to_times(request)
+        facts = {"patient": patient, "slot": slot, "clinician": clinician, "form": form}
+        return self.page(request, "confirm", _("Book a consultation"), **facts)
+
+    def _opened_patient(self, request: HttpRequest, pk: UUID, reason: str) -> Patient:
+        patient: Patient = get_object_or_404(Patient.objects.select_related("user"), pk=pk)
+        ledger.append(actor_of(request), Line(Action.OPENED, "patient", patient.pk, patient.pk, reason))
+        return patient
