@@ -19,7 +19,7 @@ from audit import ledger
 from audit.ledger import Actor, Line
 from audit.models import Action
 from consultations import diary, letters, policy, signals
-from consultations.models import Consultation, ConsultationChange, Mode, Participant
+from consultations.models import Consultation, ConsultationChange, FollowUp, Mode, Participant
 from consultations.schedule import Availability
 from consultations.slots import Slot
 from consultations.states import StaleTransition
@@ -211,6 +211,8 @@ def hand_over(
         adjustments=standing.adjustments,
         now=now,
     )
+    if follows := FollowUp.objects.filter(next=standing).first():
+        FollowUp.objects.create(consultation_id=follows.consultation_id, next=made, patient_id=made.patient_id)
     ledger.append(actor, Line(Action.GRANTED, "consultation", made.pk, made.patient_id, reason="handed_over"), now=now)
     cancel(standing, by=by, why=why, now=now)
     return made

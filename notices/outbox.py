@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from smtplib import SMTPRecipientsRefused
 from uuid import UUID
 
 from django.db import models, transaction
@@ -37,8 +38,9 @@ def post(*notices: Notice | None) -> None:
 
 
 def is_held_up() -> bool:
-    """Say whether what is owed waits because it could not be sent."""
-    return Notice.objects.pending().exclude(fault="").exists()
+    """Say whether what is owed waits because the server took nothing; one that refuses an address takes others."""
+    tried = Notice.objects.pending().exclude(fault="")
+    return tried.exclude(fault__startswith=SMTPRecipientsRefused.__name__).exists()
 
 
 def send_again(failed: Iterable[UUID], *, now: datetime) -> int:

@@ -15,7 +15,7 @@ from audit.ledger import Actor
 from audit.models import Action, Entry
 from consultations import booking, clinic_messages
 from consultations.booking_pages import said
-from consultations.models import ClinicMessage, Consultation, ConsultationChange
+from consultations.models import ClinicMessage, Consultation, ConsultationChange, FollowUp
 from consultations.slots import Slot
 from notices.models import Kind, Notice
 from tests.bookings import make_hours
@@ -101,6 +101,7 @@ def test_a_consultation_moves_to_a_free_time_of_the_same_clinician_with_few_clic
 
 def test_another_clinician_takes_it_over_with_all_that_the_patient_said(cast: Cast, clerk: Client) -> None:
     soon, times = planned(cast), some_days(cast.ben.clinician)
+    FollowUp.objects.create(consultation=cast.ada.held, next=soon, patient=cast.ada.patient)
     assert cast.ben.clinician.display_name in text_of(clerk.get(act("move", soon)))
     there = text_of(clerk.get(f"{act('move', soon)}?with={cast.ben.clinician.pk}"))
     assert times[0].replace("&", "&amp;") in there
@@ -112,6 +113,7 @@ def test_another_clinician_takes_it_over_with_all_that_the_patient_said(cast: Ca
     soon.refresh_from_db()
     made = Consultation.objects.get(clinician=cast.ben.clinician, patient=cast.ada.patient)
     assert (soon.status, made.reason, made.adjustments, made.status) == ("cancelled", WHY, "Slowly", "planned")
+    assert [one.next for one in cast.ada.held.follow_ups.all()] == [soon, made]
     told = set(Notice.objects.values_list("user", "kind"))
     patient, old, new = cast.ada.patient.user_id, cast.ada.clinician.user_id, cast.ben.clinician.user_id
     assert told == {(patient, "booked"), (patient, "cancelled"), (old, "cancelled"), (new, "taken")}

@@ -29,6 +29,8 @@ PAGES = {
     "administrator": [
         "/admin/", "/admin/consultations/consultation/", "/admin/recordings/recording/", "/admin/audit/entry/",
         "/admin/patients/patient/", "/admin/patients/carerelationship/", "/admin/recordings/processingjob/",
+        "/admin/consultations/consultation/desk/?q=a", "/admin/consultations/consultation/desk/{patient}/",
+        "/admin/consultations/consultation/desk/{patient}/book/",
         "/admin/accounts/user/", "/admin/now/", "/admin/figures/", "/admin/wordings/", "/admin/patients/clinician/",
         "/admin/recordings/quarantinedecision/", "/admin/recordings/accessreport/",
     ],

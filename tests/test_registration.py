@@ -134,6 +134,9 @@ def test_a_letter_that_cannot_be_sent_undoes_nothing_and_is_sent_again(cast: Cas
     nia = Patient.objects.get(name="Nia Quill")
     for page in (people, f"{people}{nia.pk}/change/"):
         assert "the invitation could not be sent yet" in text_of(client.get(page))
+    Notice.objects.filter(user=nia.user).update(fault="SMTPRecipientsRefused")
+    assert "Letters cannot" not in text_of(register(client, email="uma@home.test", nhs_number="")), "it is one address"
+    Notice.objects.filter(user=nia.user).update(fault="OSError")
     answer = register(client, email="ora@home.test", nhs_number="")
     assert "Letters cannot be sent at the moment" in text_of(answer)
     Notice.objects.filter(user=nia.user).update(failed_at=timezone.now())
