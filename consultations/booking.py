@@ -154,10 +154,17 @@ def _take(
     return consultation
 
 
-def free_slot(rules: QuerySet[Availability], starts_at: datetime, *, patient: Patient, now: datetime) -> Slot:
-    """Return the slot that starts then. Errors: NotBookable."""
+def free_slot(
+    rules: QuerySet[Availability],
+    starts_at: datetime,
+    *,
+    patient: Patient,
+    now: datetime,
+    besides: Consultation | None = None,
+) -> Slot:
+    """Return the slot that starts then; `besides` is what is to be moved there. Errors: NotBookable."""
     until = min(starts_at + diary.AN_INSTANT, now + settings.BOOKING_AHEAD)
-    slots = diary.free(rules, from_=starts_at, to=until, now=now, patient=patient)
+    slots = diary.free(rules, from_=starts_at, to=until, now=now, patient=patient, besides=besides)
     if not slots or slots[0].starts_at != starts_at:
         raise NotBookable(_("This time is no longer free."))
     return slots[0]

@@ -68,9 +68,16 @@ def ahead(chosen: str) -> timedelta:
     return min(FIRST_AHEAD, settings.BOOKING_AHEAD) if chosen == ANYBODY else settings.BOOKING_AHEAD
 
 
-def times(patient: Patient, rules: QuerySet[Availability], *, now: datetime, ahead: timedelta) -> list[Slot]:
+def times(
+    patient: Patient,
+    rules: QuerySet[Availability],
+    *,
+    now: datetime,
+    ahead: timedelta,
+    besides: Consultation | None = None,
+) -> list[Slot]:
     """Return what is free, each time once: somebody who cares for them comes first."""
-    slots = diary.free(rules, from_=now, to=now + ahead, now=now, patient=patient)
+    slots = diary.free(rules, from_=now, to=now + ahead, now=now, patient=patient, besides=besides)
     known = set(policy.clinicians_of(patient).values_list("pk", flat=True))
     return [
         min(at_once, key=lambda slot: (slot.clinician not in known, slot.clinician))

@@ -91,12 +91,12 @@ def choices(patient: Patient, *, chosen: str) -> dict[str, Any]:
     return {"known": known, "others": others, "chosen": chosen if chosen in every else known[0]["key"]}
 
 
-def days(patient: Patient, chosen: str, page: str | None, *, now: datetime) -> Any:
-    """Return a page of days with what is free, as `booking/_days.html` takes it."""
+def days(patient: Patient, chosen: str, page: str | None, *, besides: Consultation | None, now: datetime) -> Any:
+    """Return a page of days with what is free, also for what is to be moved, as `booking/_days.html` takes it."""
     rules = policy.bookable_by_the_clinic()
     if chosen != ANYBODY:
         rules = rules.filter(clinician=UUID(chosen))
-    slots = booking_pages.times(patient, rules, now=now, ahead=booking_pages.ahead(chosen))
+    slots = booking_pages.times(patient, rules, now=now, ahead=booking_pages.ahead(chosen), besides=besides)
     return booking_pages.days(slots, page)
 
 

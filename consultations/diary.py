@@ -19,17 +19,24 @@ Busy = dict[UUID, list[Interval]]
 
 
 def free(
-    rules: QuerySet[Availability], *, from_: datetime, to: datetime, now: datetime, patient: Patient | None = None
+    rules: QuerySet[Availability],
+    *,
+    from_: datetime,
+    to: datetime,
+    now: datetime,
+    patient: Patient | None = None,
+    besides: Consultation | None = None,
 ) -> list[Slot]:
     """Return the slots of these rules that can be booked, soonest first; never what is nearer than the notice.
 
     With `patient`, times at which they have another consultation are left out, and those that are kept for them are in.
+    What is to be moved is named by `besides`: its own time is free for it.
     Queries: four, however many rules, clinicians and days.
     """
     from_ = max(from_, now + settings.BOOKING_NOTICE)
     of_rules = list(_in_force(rules, from_, to))
     clinicians = {rule.clinician_id for rule in of_rules}
-    busy, own = _taken(clinicians, patient, from_, to)
+    busy, own = _taken(clinicians, patient, besides, from_, to)
     not_theirs = TimeOff.objects.all(), _kept_for_others(patient, now)
     for rows in not_theirs:
         touching = rows.filter(clinician__in=clinicians, starts_at__lt=to + LONGEST_SLOT, ends_at__gt=from_)
@@ -52,7 +59,7 @@ def _kept_for_others(patient: Patient | None, now: datetime) -> QuerySet[SlotOff
 
 
 def _taken(
-    clinicians: set[UUID], patient: Patient | None, from_: datetime, to: datetime
+    clinicians: set[UUID], patient: Patient | None, besides: Consultation | None, from_: datetime, to: datetime
 ) -> tuple[Busy, Sequence[Interval]]:
     """Return what the clinicians have, and what the patient has with whomever."""
     whose = Q(clinician__in=clinicians)
@@ -61,6 +68,8 @@ def _taken(
     taken = Consultation.objects.filter(
         whose, status__in=TAKES_TIME, starts_at__lt=to + LONGEST_SLOT, ends_at__gt=from_
     ).values_list("clinician", "patient", "starts_at", "ends_at")
+    if besides is not None:
+        taken = taken.exclude(pk=besides.pk)
     busy, own = defaultdict[UUID, list[Interval]](list), []
     for clinician, of_patient, starts_at, ends_at in taken:
         busy[clinician].append((starts_at, ends_at))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -85,17 +86,17 @@ class SchedulingAdmin(NotedAdmin):
             if moved := self._moved(request, consultation, slot, form, now):
                 return moved
         wanted = request.GET.get("with", str(consultation.clinician_id))
-        facts = {"form": form} | self.times(request, consultation.patient, wanted, now)
+        facts = {"form": form} | self.times(request, consultation.patient, wanted, now, besides=consultation)
         return self.page_of(request, "times", _("Move a consultation"), consultation, **facts)
 
     def _move_to_slot(self, request: HttpRequest, consultation: Consultation, now: datetime) -> HttpResponse:
-        if booking_pages.said(consultation.starts_at) == request.GET["at"]:  # they pressed twice
-            return self.to_desk(consultation)
         form = CancelForm(request.POST if request.method == "POST" else None)
         try:
-            slot, clinician = self.slot_of(request, consultation.patient, now)
+            slot, clinician = self.slot_of(request, consultation.patient, now, besides=consultation)
         except NotBookable:
             return self.back_to_times(request)
+        if (slot.starts_at, slot.clinician) == (consultation.starts_at, consultation.clinician_id):
+            return self.to_desk(consultation)  # it is there already
         if form.is_valid() and (moved := self._moved(request, consultation, slot, form, now)):
             return moved
         facts = {"slot": slot, "clinician": clinician, "form": form}
@@ -167,21 +168,31 @@ class SchedulingAdmin(NotedAdmin):
     def to_desk(self, consultation: Consultation) -> HttpResponse:
         return redirect("admin:desk_patient", consultation.patient_id)
 
-    def times(self, request: HttpRequest, patient: Patient, wanted: str, now: datetime) -> dict[str, Any]:
+    def times(
+        self,
+        request: HttpRequest,
+        patient: Patient,
+        wanted: str,
+        now: datetime,
+        *,
+        besides: Consultation | None = None,
+    ) -> dict[str, Any]:
         """Return what the list of free times shows: of one clinician, or of whoever is free first."""
         choices = desk.choices(patient, chosen=wanted)
         chosen = choices["chosen"]
         return {
             **choices,
-            "days": desk.days(patient, chosen, request.GET.get("page"), now=now),
+            "days": desk.days(patient, chosen, request.GET.get("page"), besides=besides, now=now),
             "with_names": chosen == booking_pages.ANYBODY,
             "link": f"{request.path}?",
             "more": f"with={chosen}",
-            "zone": booking_pages.zone_hint(patient.user) if patient.user else "",
+            "zone": booking_pages.zone_hint(request.user),
             "is_gone": "gone" in request.GET,
         }
 
-    def slot_of(self, request: HttpRequest, patient: Patient, now: datetime) -> tuple[Slot, Clinician]:
+    def slot_of(
+        self, request: HttpRequest, patient: Patient, now: datetime, *, besides: Consultation | None = None
+    ) -> tuple[Slot, Clinician]:
         """Return the free time that the address names. Errors: NotBookable."""
         starts_at, wanted = booking_pages.moment(request.GET.get("at", "")), request.GET.get("with", "")
         here = Clinician.objects.select_related("user").filter(user__is_active=True, is_active=True)
@@ -189,11 +200,12 @@ class SchedulingAdmin(NotedAdmin):
         if starts_at is None or clinician is None:
             raise NotBookable(_("This time is no longer free."))
         rules = policy.bookable_by_the_clinic().filter(clinician=clinician)
-        return booking.free_slot(rules, starts_at, patient=patient, now=now), clinician
+        return booking.free_slot(rules, starts_at, patient=patient, now=now, besides=besides), clinician
 
     def back_to_times(self, request: HttpRequest) -> HttpResponse:
         """Somebody was faster."""
-        return redirect(f"{request.path}?with={request.GET.get('with', '')}&gone")
+        asked = {"with": request.GET.get("with", ""), "gone": ""}
+        return redirect(f"{request.path}?{urlencode(asked)}")
 
 
 def _words(minutes_late: int) -> str:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.ledger import Actor
 from audit.models import Action, Entry
-from consultations import booking, clinic_messages
+from consultations import booking, booking_pages, clinic_messages
 from consultations.booking_pages import said
 from consultations.models import ClinicMessage, Consultation, ConsultationChange, FollowUp
 from consultations.slots import Slot
@@ -122,6 +122,19 @@ def test_another_clinician_takes_it_over_with_all_that_the_patient_said(cast: Ca
     assert Entry.objects.get(action=Action.CHANGED).detail == {"next": str(made.pk)}
 
 
+def test_another_clinician_can_hold_it_at_the_very_time_it_was_planned_for(cast: Cast, clerk: Client) -> None:
+    times = some_days(cast.ben.clinician)
+    starts_at = booking_pages.moment(times[0][-17:])
+    assert starts_at is not None
+    soon = planned(cast, starts_at=starts_at, ends_at=starts_at + FIFTEEN)
+    page = f"{act('move', soon)}?"
+    assert times[0].replace("&", "&amp;") in text_of(clerk.get(f"{page}with={cast.ben.clinician.pk}"))
+    clerk.post(f"{page}{times[0]}", {"why": "Dr Osei is ill."})
+    made = Consultation.objects.get(clinician=cast.ben.clinician, patient=cast.ada.patient)
+    assert made.starts_at == starts_at
+    assert times[0].replace("&", "&amp;") not in text_of(clerk.get(f"{act('move', cast.ada.planned)}?{times[0][:41]}"))
+
+
 def test_who_is_too_late_to_hand_over_books_nothing(cast: Cast) -> None:
     soon = planned(cast)
     booking.cancel(soon, by=None, now=timezone.now())
@@ -148,7 +161,7 @@ def test_a_new_consultation_is_booked_on_the_phone_and_staff_never_read_why_agai
     assert Notice.objects.filter(kind=Kind.BOOKED, object_id=made.pk).exists()
     assert Entry.objects.get(action=Action.GRANTED, object_id=made.pk).actor == cast.staff.pk
     for wrong in ("with=x&at=y", f"with={cast.ada.clinician.pk}&at=2027-01-11T09:00Z", times[1]):
-        assert clerk.get(f"{book}?{wrong}")["Location"].endswith("&gone"), wrong
+        assert clerk.get(f"{book}?{wrong}")["Location"].endswith("&gone="), wrong
 
 
 def test_reception_sends_word_to_who_is_expected_and_reads_no_clinicians_words(cast: Cast, clerk: Client) -> None:
