@@ -7,9 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.browser import portal as portals
-from tests.browser.people import AUTOPLAY, FLAGS, Somebody, sign_in
-
-CHROMIUM = "/usr/bin/chromium"
+from tests.browser.people import AUTOPLAY, CHROMIUM, FLAGS, Somebody, sign_in
 
 
 @pytest.fixture(scope="session")

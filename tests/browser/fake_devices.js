@@ -12,7 +12,24 @@
     const out = new MediaStreamAudioDestinationNode(context);
     tone.connect(new GainNode(context, { gain: 0.25 })).connect(out);
     tone.start();
-    return out.stream.getAudioTracks()[0];
+    const track = out.stream.getAudioTracks()[0];
+    Object.defineProperty(track, "label", { value: "Headset" });
+    return track;
+  };
+  const stripe = (canvas, paint, step) => {
+    paint.fillStyle = "#fff";
+    paint.fillRect((7 * step) % canvas.width, 0, canvas.width / 10, canvas.height);
+  };
+  // Somebody's head and shoulders, for pictures that people look at.
+  const head = (canvas, paint, step) => {
+    const middle = canvas.width / 2 + 3 * Math.sin(step / 9);
+    const size = canvas.height / 5;
+    paint.fillStyle = "rgb(0 0 0 / .35)";
+    for (const [across, down, wide, high] of [[0, 5.2, 2.1, 2], [0, 2.1, 0.95, 1.15]]) {
+      paint.beginPath();
+      paint.ellipse(middle + across, down * size, wide * size, high * size, 0, 0, 2 * Math.PI);
+      paint.fill();
+    }
   };
   const camera = (constraints) => {
     const canvas = document.createElement("canvas");
@@ -24,8 +41,7 @@
     setInterval(() => {
       paint.fillStyle = person.colour;
       paint.fillRect(0, 0, canvas.width, canvas.height);
-      paint.fillStyle = "#fff";
-      paint.fillRect((step += 7) % canvas.width, 0, canvas.width / 10, canvas.height);
+      (person.portrait ? head : stripe)(canvas, paint, (step += 1));
     }, 50);
     return canvas.captureStream(15).getVideoTracks()[0];
   };

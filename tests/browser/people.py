@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from telehealth.demo import BY_EMAIL
 from tests.browser.portal import PASSWORD, Portal
 
+CHROMIUM = "/usr/bin/chromium"
 DEVICES = Path(__file__).with_name("fake_devices.js").read_text()
 FLAGS = [
     "--no-sandbox",
@@ -50,6 +51,9 @@ class Somebody:
         )
         button.first.click(timeout=within_s * 1000)
 
+    def fills(self, label: str, value: str) -> None:
+        self.page.get_by_label(label).and_(self.page.locator("input, textarea")).fill(value)
+
     def sees(self, text: str, *, within_s: float = 15) -> None:
         expect(self.page.get_by_text(text).locator("visible=true").first).to_be_visible(timeout=within_s * 1000)
 
@@ -58,17 +62,24 @@ class Somebody:
         return answer.status if answer else 0
 
 
-def sign_in(browser: Browser, portal: Portal, email: str) -> Somebody:
+def visit(browser: Browser, portal: Portal, email: str = "", *, portrait: bool = False) -> Somebody:
+    """Open a window of somebody's own; nobody is signed in yet. `portrait`: their camera shows a head."""
     context = browser.new_context(permissions=["camera", "microphone"])
     person = BY_EMAIL.get(email)
     if person:
-        facts = {"hertz": person.tone_hz, "colour": colour_of(email)}
+        facts = {"hertz": person.tone_hz, "colour": colour_of(email), "portrait": portrait}
         context.add_init_script(f"window.__person = {json.dumps(facts)};")
         context.add_init_script(DEVICES)
     page = context.new_page()
     somebody = Somebody(email, context, page, portal, [])
     page.on("pageerror", lambda error: somebody.problems.append(str(error)))
     page.on("console", lambda m: somebody.problems.append(m.text) if "Content Security Policy" in m.text else None)
+    return somebody
+
+
+def sign_in(browser: Browser, portal: Portal, email: str, *, portrait: bool = False) -> Somebody:
+    somebody = visit(browser, portal, email, portrait=portrait)
+    page = somebody.page
     page.goto(f"{portal.url}/account/login/")
     page.fill("input[name=login]", email)
     page.fill("input[name=password]", PASSWORD)

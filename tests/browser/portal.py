@@ -1,5 +1,6 @@
 """A really started portal on a data directory of its own, driven from outside."""
 
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "telehealth-demo"
@@ -21,14 +23,34 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def inside(environment: dict[str, str], expression: str, imports: str = "") -> str:
+    """Return what a Python expression prints inside a portal's own code and data."""
+    setup = "import django; django.setup()\nfrom recordings.models import *\nfrom consultations.models import *"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{setup}\n{imports}\nprint({expression})"],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+def scene(environment: dict[str, str], name: str, *arguments: object) -> Any:
+    """Let `module.function` of these folders happen inside a portal's code and data; return what it returns."""
+    module, function = name.rsplit(".", 1)
+    imports = f"import json\nimport tests.browser.{module} as scenes"
+    said = inside(environment, f"json.dumps(scenes.{function}(*{arguments!r}))", imports)
+    return json.loads(said.splitlines()[-1])
+
+
 @dataclass
 class Portal:
-    """`url` without a slash at the end; `manage` runs a command against the same data."""
+    """`url` without a slash at the end; `manage` runs a command against the same data; `made` is what the scene that it
+    was started with returned."""
 
     url: str
     data_dir: Path
     environment: dict[str, str]
     process: subprocess.Popen[bytes]
+    made: Any = None
 
     def manage(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -38,21 +60,21 @@ class Portal:
         return done.stdout
 
     def ask(self, expression: str) -> str:
-        """Return what a Python expression prints inside the portal's own code and data."""
-        setup = "import django; django.setup()\nfrom recordings.models import *\nfrom consultations.models import *"
-        done = subprocess.run(
-            [sys.executable, "-c", f"{setup}\nprint({expression})"],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=True,
-        )  # fmt: skip
-        return done.stdout.strip()
+        return inside(self.environment, expression)
+
+    def scene(self, name: str, *arguments: object) -> Any:
+        return scene(self.environment, name, *arguments)
 
     @property
     def log(self) -> str:
         return (self.data_dir / "portal.log").read_text(errors="replace")
 
 
-def start(data_dir: Path, **more: str) -> Portal:
-    """Start a portal with demo people and small pictures; wait until it answers. `more` are environment names."""
+def start(data_dir: Path, *, begin: str = "", **more: str) -> Portal:
+    """Start a portal with demo people and small pictures; wait until it answers. `more` are environment names.
+
+    `begin` is a scene of before the start: no worker is there yet to take what it leaves.
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
     port = free_port()
     environment = {
@@ -62,12 +84,13 @@ def start(data_dir: Path, **more: str) -> Portal:
     }  # fmt: skip
     for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
         subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True, timeout=180)
+    made = scene(environment, begin) if begin else None
     with (data_dir / "portal.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "portal", "--port", str(port)],
             cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
-    portal = Portal(f"http://127.0.0.1:{port}", data_dir, environment, process)
+    portal = Portal(f"http://127.0.0.1:{port}", data_dir, environment, process, made)
     _wait(portal)
     return portal
 

@@ -21,9 +21,9 @@ def enters_call(person: Somebody, consultation: str, *, allows: bool = True) -> 
     person.press("Allow recording" if allows else "Do not record")
 
 
-def begin(patient: Somebody, clinician: Somebody, *, patient_allows: bool = True) -> str:
+def begin(patient: Somebody, clinician: Somebody, *, patient_allows: bool = True, consultation: str = "") -> str:
     """Both join, answer, and the clinician admits; returns once both are in the room."""
-    consultation = consultation_of(patient)
+    consultation = consultation or consultation_of(patient)
     enters_call(patient, consultation, allows=patient_allows)
     enters_call(clinician, consultation)
     name = patient.page.evaluate("JSON.parse(document.getElementById('call-config').textContent).me.name")

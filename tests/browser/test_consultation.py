@@ -11,9 +11,8 @@ from playwright.sync_api import Playwright
 
 from telehealth.demo import BY_EMAIL
 from tests.browser import story
-from tests.browser.conftest import CHROMIUM
 from tests.browser.media_checks import Replay, decode, pitch
-from tests.browser.people import FLAGS, Somebody, sign_in
+from tests.browser.people import CHROMIUM, FLAGS, Somebody, sign_in
 from tests.browser.portal import Portal
 
 pytestmark = pytest.mark.browser
