@@ -64,7 +64,7 @@ class Somebody:
 
 def visit(browser: Browser, portal: Portal, email: str = "", *, portrait: bool = False) -> Somebody:
     """Open a window of somebody's own; nobody is signed in yet. `portrait`: their camera shows a head."""
-    context = browser.new_context(permissions=["camera", "microphone"])
+    context = browser.new_context(permissions=["camera", "microphone"], locale="en-GB")
     person = BY_EMAIL.get(email)
     if person:
         facts = {"hertz": person.tone_hz, "colour": colour_of(email), "portrait": portrait}

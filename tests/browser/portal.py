@@ -28,7 +28,7 @@ def inside(environment: dict[str, str], expression: str, imports: str = "") -> s
     setup = "import django; django.setup()\nfrom recordings.models import *\nfrom consultations.models import *"
     done = subprocess.run(
         [sys.executable, "-c", f"{setup}\n{imports}\nprint({expression})"],
-        cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, timeout=120, check=True,
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, timeout=300, check=True,
     )  # fmt: skip
     return done.stdout.strip()
 
