@@ -104,7 +104,7 @@ def facts() -> dict[str, Any]:
     """Return what stands in the tables, by email address.
 
     Shape: consultations [patient, clinician, status], changes by whom, notices to whom, ledger "action reason" by
-    whom, shares [name, whether it runs], reports [outcome, note], jobs [status, the recording's status].
+    whom, shares [name, whether it runs], reports [by whom, outcome, note], jobs [status, the recording's status].
     """
     changes, notices, lines = defaultdict(list), defaultdict(list), defaultdict(list)
     emails = {user.pk: user.email for user in User.objects.all()}
@@ -122,7 +122,7 @@ def facts() -> dict[str, Any]:
         "notices": notices,
         "ledger": lines,
         "shares": [[share.name, share.revoked_at is None] for share in Share.objects.order_by("granted_at")],
-        "reports": list(AccessReport.objects.values_list("outcome", "note")),
+        "reports": list(AccessReport.objects.values_list("reported_by__email", "outcome", "note")),
         "jobs": list(ProcessingJob.objects.order_by("created_at").values_list("status", "recording__status")),
     }
 
