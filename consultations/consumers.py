@@ -206,6 +206,7 @@ class CallConsumer(OrderlySocket):
             resume_sid=body.get("resume", {}).get("sid", ""),
             takeover=body.get("takeover", False),
             now=now,
+            formats=body.get("caps", {}).get("rec"),
         )
         if isinstance(person, presence.Conflict):
             return {"t": "conflict", "since": person.since.isoformat()}

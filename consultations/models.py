@@ -200,6 +200,8 @@ class Participant(models.Model):
     channel = models.CharField(max_length=200, blank=True)
     connected_at = models.DateTimeField(null=True)
     disconnected_at = models.DateTimeField(null=True)
+    # What that tab's browser says it can record, as MIME types; null when it said nothing.
+    formats = models.JSONField(null=True)
 
     class Meta:
         default_permissions = ()

@@ -27,11 +27,19 @@ class Conflict:
 
 @transaction.atomic
 def join(
-    call: Call, place: Participant, *, tab: str, channel: str, resume_sid: str, takeover: bool, now: datetime
+    call: Call,
+    place: Participant,
+    *,
+    tab: str,
+    channel: str,
+    resume_sid: str,
+    takeover: bool,
+    now: datetime,
+    formats: list[str] | None = None,
 ) -> Participant | Conflict:
     """Make this tab the person's live one; keeps the `sid` of a tab that comes back within a minute.
 
-    Errors: Refused("closed").
+    `formats` are MIME types that its browser can record, None if it did not say. Errors: Refused("closed").
     """
     call, person = lock(call.pk), lock_place(place)
     if person.is_present and person.tab != tab and not takeover:
@@ -40,9 +48,9 @@ def join(
     resumes = bool(resume_sid) and resume_sid == person.sid and person.tab == tab and back
     was_present, previous_channel = person.is_present, person.channel
     person.sid = person.sid if resumes else secrets.token_hex(8)
-    person.tab, person.channel = tab, channel
+    person.tab, person.channel, person.formats = tab, channel, formats
     person.connected_at, person.disconnected_at, person.left_at = now, None, None
-    person.save(update_fields=["sid", "tab", "channel", "connected_at", "disconnected_at", "left_at"])
+    person.save(update_fields=["sid", "tab", "channel", "formats", "connected_at", "disconnected_at", "left_at"])
     if previous_channel and previous_channel != channel and was_present:
         transaction.on_commit(lambda: realtime.tell(previous_channel, {"t": "replaced"}, close=4409))
     if not (resumes and was_present):

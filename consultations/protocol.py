@@ -18,6 +18,7 @@ from consultations.models import Call, Participant
 FRAME_LIMIT_BYTES = 64 * 1024
 SDP_LIMIT_BYTES = 32 * 1024
 CANDIDATE_LIMIT_BYTES = 1024
+FORMATS_MOST = 20
 DEPTH_LIMIT = 6
 HELLO_COST = 10
 VERSION = 1
@@ -107,11 +108,17 @@ def _is_candidate(value: Any) -> bool:
     return all(is_right(value.get(name)) for name, is_right in CANDIDATE.items())
 
 
+def is_caps(value: Any) -> bool:
+    """Shape: `caps` of `hello` in docs/signaling.md."""
+    formats = value.get("rec", []) if isinstance(value, dict) else None
+    return isinstance(formats, list) and len(formats) <= FORMATS_MOST and all(map(word(100), formats))
+
+
 HELLO: dict[str, Check] = {
     "tab": word(64),
     "resume?": lambda v: isinstance(v, dict) and word(32)(v.get("sid")) and is_count(v.get("last_seq")),
     "takeover?": lambda v: isinstance(v, bool),
-    "caps?": lambda v: isinstance(v, dict),
+    "caps?": is_caps,
 }
 
 

@@ -34,6 +34,7 @@ from recordings.models import RecorderLease, Recording, Segment
 LEASE_LASTS = timedelta(seconds=15)
 FRESH = timedelta(seconds=15)
 Why = RecorderLease.Why
+NO = {Participant.Recording.DECLINED, Participant.Recording.WITHDRAWN}
 
 
 def live_lease(call: Call) -> RecorderLease | None:
@@ -42,10 +43,10 @@ def live_lease(call: Call) -> RecorderLease | None:
 
 
 def recorder_of(call: Call) -> Participant | None:
-    """Return who should record: the clinician, while their page is there."""
+    """Return whose page records, if it can: the clinician's, while it is there."""
     clinicians = Participant.objects.filter(consultation=call.consultation_id, role=Participant.Role.CLINICIAN)
     person = clinicians.first()
-    return person if person and person.is_present and person.admitted_at else None
+    return person if person and person.is_present else None
 
 
 @receiver(call_changed)
@@ -55,10 +56,10 @@ def reconsider(call: Call, now: datetime, **_: Any) -> None:
     if allowed is None:
         if lease:
             _revoke(lease, Why.ENDED if call.status == Call.Status.ENDED else Why.CONSENT, call, now)
-    elif holder and (lease is None or lease.sid != holder.sid):
+    elif holder and holder.admitted_at and (lease is None or lease.sid != holder.sid):
         if lease:
             _revoke(lease, Why.REPLACED, call, now)
-        lease = _grant(call, holder, now)
+        lease = _grant(call, holder, now) if capture.can_record(holder.formats) else None
     if allowed and lease and lease.revoked_at is None:
         _allow(call, lease, allowed, now)
     transaction.on_commit(lambda: publish_status(call))
@@ -134,13 +135,20 @@ def recording_view(call: Call, *, now: datetime | None = None) -> dict[str, Any]
     allowed, recording, moment = capture_mode(call), recording_of(call), now or timezone.now()
     guard.check_call(call, recording, now=moment)
     saved = capture.saved_ms(recording) if recording else 0
-    if allowed is None:
-        said = Participant.objects.filter(consultation=call.consultation_id).values_list("recording", flat=True)
+    said = set(Participant.objects.filter(consultation=call.consultation_id).values_list("recording", flat=True))
+    if (allowed or not said & NO) and _lacks_a_format(call):
+        state, allowed = "unsupported", None
+    elif allowed is None:
         state = "stopped" if Participant.Recording.WITHDRAWN in said else "off"
     else:
         fresh = Segment.objects.filter(recording=recording, beat_at__gt=moment - FRESH, chunks__isnull=False).exists()
         state = "recording" if saved and fresh else "starting"
     return {"state": state, "saved_ms": saved, "capture": allowed.value if allowed else None}
+
+
+def _lacks_a_format(call: Call) -> bool:
+    recorder = recorder_of(call) if call.status == Call.Status.LIVE else None
+    return recorder is not None and not capture.can_record(recorder.formats)
 
 
 def _view_for_log(call: Call, now: datetime) -> dict[str, Any]:

@@ -200,6 +200,54 @@ def test_a_reload_of_the_recorder_gets_a_new_lease_and_a_lost_line_keeps_it(hous
     assert "lease" not in patient.hello()
 
 
+WEBM = ["video/webm;codecs=vp8,opus", "audio/webm;codecs=opus"]
+
+
+def test_a_browser_that_cannot_record_holds_no_lease_and_both_people_are_told_before_the_call(house: House) -> None:
+    room, other = Room(house.portal, house.ada), Room(house.portal, house.ben)
+    ada = room.enters("patient", caps={"rec": WEBM})
+    osei = room.enters("clinician", caps={"rec": ["video/mp4", "audio/mp4", *WEBM[:1]]})
+    assert osei.state()["recording"] == {"state": "unsupported", "saved_ms": 0, "capture": None}
+    ada.hears("rec.status", state="unsupported")
+    for line in (ada, osei):
+        consents(line)
+    assert osei.ask("admit", participant=room.id_of("patient"))["t"] == "ack"
+    calm(ada, osei)
+    to_video(room, osei, ada)
+    calm(ada, osei)
+    assert (live_leases(room), osei.said("rec.lease"), room.call.mode) == ([], [], "video")
+    assert {line.state()["recording"]["state"] for line in (ada, osei)} == {"unsupported"}
+    assert not Recording.objects.filter(call=room.call).exists()
+    ben, haddad = other.enters("patient", caps={"rec": []}), other.enters("clinician", caps={"rec": WEBM})
+    for line in (ben, haddad):
+        consents(line)
+    haddad.ask("admit", participant=other.id_of("patient"))
+    assert haddad.hears("rec.lease")["capture"] == "audio"  # what the patient's browser can do is of no matter
+
+
+def test_another_browser_of_the_clinician_takes_the_lease_and_loses_it_by_what_it_can(house: House) -> None:
+    room = Room(house.portal, house.ada)
+    ada, osei = room.begins()
+    for line in (ada, osei):
+        consents(line)
+    osei.hears("rec.lease")
+    phone = house.portal.line(room.user("clinician"), room.consultation.pk)
+    assert "lease" not in phone.hello(takeover=True, caps={"rec": []})
+    assert ada.hears("rec.revoke", state="unsupported")["why"] == "replaced"
+    assert live_leases(room) == []
+    computer = house.portal.line(room.user("clinician"), room.consultation.pk)
+    assert computer.hello(takeover=True, caps={"rec": WEBM})["lease"]["capture"] == "audio"
+    ada.hears("rec.status", state="starting")
+
+
+def test_who_said_no_is_not_told_that_a_browser_could_not_record(house: House) -> None:
+    room = Room(house.portal, house.ada)
+    ada, osei = room.enters("patient"), room.enters("clinician", caps={"rec": []})
+    ada.hears("rec.status", state="unsupported")
+    assert ada.ask("consent.decline")["t"] == "ack"
+    assert osei.hears("rec.status", state="off")["recording"]["capture"] is None
+
+
 def test_the_end_of_the_call_ends_the_lease(house: House) -> None:
     room = Room(house.portal, house.ada)
     ada, osei = room.begins()

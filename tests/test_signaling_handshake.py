@@ -9,6 +9,7 @@ import pytest
 
 from consultations.consumers import CallConsumer
 from consultations.models import Call, Consultation
+from consultations.protocol import is_caps
 from tests.lines import House, common_database, opened_house
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
@@ -139,6 +140,20 @@ SHAPELESS = [
     {"tab": ""}, {"tab": 7}, {"tab": "x" * 65}, {"tab": "a\x00b"}, {"tab": "\ud800"}, {"tab": "t", "resume": "sid"},
      {"tab": "t", "resume": {"sid": 1, "last_seq": 0}}, {"tab": "t", "takeover": "yes"}, {"tab": "t", "caps": []},
 ]  # fmt: skip
+
+
+def test_what_a_browser_can_record_is_a_short_list_of_words() -> None:
+    assert is_caps({}) and is_caps({"rec": []}) and is_caps({"rec": ["video/webm;codecs=vp8,opus"]})
+    for wrong in (
+        [],
+        "x",
+        {"rec": "video/webm"},
+        {"rec": [7]},
+        {"rec": None},
+        {"rec": ["x"] * 21},
+        {"rec": ["x" * 101]},
+    ):
+        assert not is_caps(wrong), wrong
 
 
 def test_a_hello_of_the_wrong_shape_changes_nothing(house: House) -> None:

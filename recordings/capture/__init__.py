@@ -16,7 +16,7 @@ from recordings.capture.manifest import (
 )
 from recordings.capture.refusals import ABSENT, CaptureRefused
 from recordings.capture.sealing import seal_if_whole
-from recordings.capture.segments import OpenSegment, open_segment, unfinished_of
+from recordings.capture.segments import OpenSegment, can_record, open_segment, unfinished_of
 from recordings.capture.tokens import segment_of_token
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "MAX_RECORDING_BYTES",
     "CaptureRefused",
     "OpenSegment",
+    "can_record",
     "close_segment",
     "covered_ms",
     "missing_of",

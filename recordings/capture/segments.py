@@ -57,6 +57,12 @@ def open_segment(
     return _opened(segment, created=True, now=now)
 
 
+def can_record(formats: list[str] | None) -> bool:
+    """Say whether a browser with these MIME types can record both modes. One that did not say is tried."""
+    taken = [mime for mime in formats or () if _MIMES.fullmatch(mime)]
+    return formats is None or all(any(mime.startswith(mode) for mime in taken) for mode in Mode.values)
+
+
 def _own_lease(user: Viewer, lease_id: UUID) -> RecorderLease:
     """Locks: the recording's row, so that segment numbers have no gaps and nothing is sealed meanwhile."""
     lease = RecorderLease.objects.filter(pk=lease_id, participant__user=user.pk).first()

@@ -1,5 +1,6 @@
 // @ts-check
 /** Entry of the call page: gives the modules their browser and owns the page's life. */
+import { supportedFormats } from "../record/formats.js";
 import { createRecorder } from "../record/index.js";
 import { Call } from "./call.js";
 import { createCheck } from "./check.js";
@@ -7,7 +8,6 @@ import { Clock } from "./clock.js";
 import { createDevices } from "./devices.js";
 import { Levels } from "./levels.js";
 import { PeerLink } from "./peer.js";
-import { recordable } from "./protocol.js";
 import { SignalSocket } from "./socket.js";
 import { screenOf } from "./state.js";
 import { claimTab } from "./tab.js";
@@ -43,7 +43,7 @@ function createCall(config, tab, signal, soundOf) {
   const url = new URL(config.socket, location.href);
   url.protocol = url.protocol.replace("http", "ws");
   const socket = new SignalSocket({
-    url: url.href, WebSocket, timers, clock, tab, caps: { rec: recordable(window.MediaRecorder) },
+    url: url.href, WebSocket, timers, clock, tab, caps: { rec: supportedFormats(window.MediaRecorder) },
   });
   const stream = new MediaStream();
   const devices = createDevices({ mediaDevices: navigator.mediaDevices, camera: config.camera });

@@ -17,11 +17,6 @@ export const FINAL_CLOSES = /** @type {Set<number>} */ (new Set([
 /** Delivered even when their `seq` is late: `gen` makes the one harmless, the other is the last word. */
 export const ALWAYS_DELIVERED = new Set(["pair", "ended"]);
 
-const RECORDABLE = [
-  "video/webm;codecs=vp8,opus", "audio/webm;codecs=opus",
-  "video/mp4;codecs=avc1.42E01E,mp4a.40.2", "audio/mp4;codecs=mp4a.40.2",
-];
-
 /** A request the server refused, or one that got no answer (`code` "timeout", "gone", "too_big"). */
 export class SignalError extends Error {
   /** @param {string} code @param {string} [detail] @param {Record<string, any>} [snapshot] */
@@ -65,9 +60,4 @@ export function order(last, message) {
 /** The snapshot a message carries, nested or flat. @param {Record<string, any>} message */
 export function snapshotOf(message) {
   return message.snapshot ?? (message.t === "snapshot" ? message : null);
-}
-
-/** What this browser can record, best first. @param {typeof MediaRecorder | undefined} Recorder */
-export function recordable(Recorder) {
-  return Recorder ? RECORDABLE.filter((mime) => Recorder.isTypeSupported(mime)) : [];
 }

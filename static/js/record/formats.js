@@ -1,10 +1,10 @@
 // @ts-check
 /** Which container and codecs to record, in order of preference. */
 
+// No MP4: a truncated one holds no media at all, and the portal takes none.
 const FORMATS = {
-  audio: ["audio/webm;codecs=opus", "audio/webm", "audio/mp4;codecs=opus", "audio/mp4"],
-  // MP4 last, a truncated one holds no media at all. Never avc1, it keeps the first size only.
-  video: ["video/webm;codecs=vp8,opus", "video/webm", "video/mp4;codecs=avc3.42E01F,opus", "video/mp4"],
+  audio: ["audio/webm;codecs=opus", "audio/webm"],
+  video: ["video/webm;codecs=vp8,opus", "video/webm"],
 };
 const KEY_FRAME_INTERVAL_MS = 4000;
 

@@ -47,6 +47,20 @@ test("somebody whose line dropped is there as long as their media is", () => {
   assert.match(bannerText(call({ participants: away }, { link: "failed" }), "Dr Osei"), /is not here/);
 });
 
+test("both people read that this consultation cannot be recorded, and what would do; a lost line is told first", () => {
+  const as = (role, line = { status: "open" }) => {
+    const { participants } = snapshotOf();
+    const me = participants.find((one) => one.role === role).id;
+    const state = reduce(initialState(me), { t: "welcome", snapshot: snapshotOf({ recording: { state: "unsupported", saved_ms: 0, capture: null } }) });
+    return reduce({ ...state, line }, { t: "local", patch: { link: "connected" } });
+  };
+  assert.equal(bannerText(as("clinician"), "Ada Lovell"), words.banner.unsupported);
+  assert.equal(bannerText({ ...as("clinician"), phase: "waiting" }, "Ada Lovell"), words.banner.unsupported);
+  assert.match(bannerText(as("patient"), "Dr Osei"), /cannot be recorded from the browser that Dr Osei uses.*Chrome, Edge or Firefox/);
+  assert.equal(bannerText(as("patient", { status: "reconnecting" }), "Dr Osei"), words.banner.portal);
+  assert.deepEqual(badge({ state: "unsupported", saved_ms: 9000 }), ["off", "Cannot be recorded"]);
+});
+
 test("names and times read as people say them", () => {
   assert.equal(words.shortName("Dr Samuel Osei"), "Dr Osei");
   assert.equal(words.shortName("Ada Lovell"), "Ada Lovell");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import test from "node:test";
 import { pieces } from "../../../static/js/record/chunks.js";
-import { formatFor, recorderOptions } from "../../../static/js/record/formats.js";
+import { formatFor, recorderOptions, supportedFormats } from "../../../static/js/record/formats.js";
 import { manifestOf, rootOf } from "../../../static/js/record/manifest.js";
 
 const { subtle } = globalThis.crypto;
@@ -34,10 +34,13 @@ test("a chunk within the limit stays whole", () => {
   assert.equal(pieces(new Uint8Array(4), 0, 10, 4).length, 1);
 });
 
-test("MP4 is taken only where WebM is missing, and nothing where neither is", () => {
+test("WebM is recorded, and nothing where there is none", () => {
   const only = (part) => ({ isTypeSupported: (mime) => mime.includes(part) });
   assert.equal(formatFor("video", only("")), "video/webm;codecs=vp8,opus");
-  assert.equal(formatFor("video", only("mp4")), "video/mp4;codecs=avc3.42E01F,opus");
+  assert.equal(formatFor("video", only("mp4")), undefined);
+  assert.deepEqual(supportedFormats(only("mp4")), []);
+  assert.deepEqual(supportedFormats(undefined), []);
+  assert.ok(supportedFormats(only("")).every((mime) => /^(audio|video)\/webm/.test(mime)));
   assert.equal(formatFor("audio", only("ogg")), undefined);
   assert.equal(formatFor("audio", undefined), undefined);
 });

@@ -1,6 +1,6 @@
 // @ts-check
 /** One banner for what is wrong with the line, one passing note for what just happened. Both are read aloud politely. */
-import { other, screenOf } from "../state.js";
+import { me, other, screenOf } from "../state.js";
 import * as words from "../words.js";
 import { onPress, setText, show } from "./dom.js";
 
@@ -10,10 +10,20 @@ const STAYS = 9000;
 export function bannerText(state, name) {
   const inRoom = state.phase === "in_call";
   if (state.line.status === "reconnecting") return inRoom ? words.banner.portal : words.banner.opening;
-  if (!inRoom) return "";
+  return (inRoom && connectionText(state, name)) || recordingText(state, name);
+}
+
+/** @param {import("../state.js").CallState} state @param {string} name */
+function connectionText(state, name) {
   const { link } = state.local;
   if (!other(state)?.present && link !== "connected") return words.banner.gone(name);
   return link === "disconnected" || link === "failed" ? words.banner.media(name) : "";
+}
+
+/** What keeps the recording from being whole. @param {import("../state.js").CallState} state @param {string} name */
+function recordingText(state, name) {
+  if (state.recording.state !== "unsupported") return "";
+  return me(state)?.role === "clinician" ? words.banner.unsupported : words.banner.unsupportedThere(name);
 }
 
 /** @param {{parts: import("./dom.js").Parts, call: import("../call.js").Call, timers: any, hear: () => void}} options */

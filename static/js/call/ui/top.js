@@ -8,6 +8,7 @@ import { setText, show } from "./dom.js";
 export function badge({ state, saved_ms }) {
   if (state === "recording") return ["recording", words.recording.saved(saved_ms)];
   if (state === "starting") return saved_ms > 0 ? ["behind", words.recording.behind] : ["starting", words.recording.starting];
+  if (state === "unsupported") return ["off", words.recording.unsupported];
   return state === "stopped" ? ["stopped", words.recording.stopped] : ["off", words.recording.off];
 }
 
