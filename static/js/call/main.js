@@ -56,6 +56,7 @@ function createCall(config, tab, signal, soundOf) {
           config, socket, clock, signal, audioContext: soundOf(),
           getTracks: () => tracksOf(self),
           onStatus: (/** @type {any} */ saving) => self.patch({ saving }),
+          onWarning: (/** @type {string} */ warning, /** @type {boolean} */ on) => self.patch({ [warning]: on }),
         });
       } catch {
         return null; // A browser that cannot record can still call.

@@ -110,6 +110,8 @@ export const banner = {
   opening: gettext("The portal cannot be reached at the moment. This page keeps trying."),
   /** @param {string} name */ media: (name) => filled(gettext("The sound to %(name)s dropped. It is coming back."), { name }),
   /** @param {string} name */ gone: (name) => filled(gettext("%(name)s is not here at the moment. You stay in the room until they are back."), { name }),
+  silent: gettext("Nobody has been heard in the recording for 20 seconds. If you are speaking, look whether your microphones are on."),
+  tight: gettext("This device has little room left. The recording goes on and is saved as you speak. Keep this page open until all of it is saved."),
   unsupported: gettext("This consultation cannot be recorded from this browser. The call works as usual. To record it, continue in Chrome, Edge or Firefox, or in Safari 18.4 or later."),
   /** @param {string} name */ unsupportedThere: (name) => filled(gettext("This consultation cannot be recorded from the browser that %(name)s uses. The call works as usual. %(name)s can record in Chrome, Edge or Firefox, or in Safari 18.4 or later."), { name }),
 };

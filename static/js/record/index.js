@@ -12,6 +12,7 @@ import { Spool } from "./spool.js";
 import { PendingMedia } from "./status.js";
 import { Ticker } from "./ticker.js";
 import { Uploader } from "./uploader.js";
+import { Warnings } from "./warnings.js";
 
 const WATCH_MS = 1000;
 const BEAT_MS = 5000;
@@ -25,6 +26,7 @@ const BEAT_MS = 5000;
  * @property {() => {local: any, remotes: any[]}} getTracks
  * @property {any} audioContext
  * @property {(status: import('./status.js').Status) => void} [onStatus]
+ * @property {(warning: 'silent' | 'tight', on: boolean) => void} [onWarning] nobody is heard; there is little room to spool
  * @property {AbortSignal} signal
  */
 
@@ -51,6 +53,7 @@ class CallRecorder {
   #mixer = null;
   /** @type {Set<Compositor>} */
   #compositors = new Set();
+  #warnings;
   #beating = false;
   /** @type {Promise<void> | null} */
   #draining = null;
@@ -79,6 +82,7 @@ class CallRecorder {
       timers,
       onFault: (code, lease) => this.#fault(code, lease),
     });
+    this.#warnings = new Warnings({ clock, storage: platform.storage, onWarning: options.onWarning });
     this.#listen();
     recoverOnce({ user: config.user, segmentsUrl: config.urls.segments }, { ...platform, spool: this.#spool }).catch(() => {});
   }
@@ -109,6 +113,7 @@ class CallRecorder {
     socket.on("ended", () => this.drain());
     signal.addEventListener("abort", () => this.drain("left"));
     this.#ticker.every(WATCH_MS, () => this.#segments.tick());
+    this.#ticker.every(WATCH_MS, () => this.#warnings.look(this.#segments.lease && this.#sound().peak()));
     this.#ticker.every(BEAT_MS, () => this.#beat());
     const online = () => {
       this.#uploader.hurry();
@@ -150,7 +155,7 @@ class CallRecorder {
 
   /** @param {import('./segment.js').Lease} lease @param {any} listeners */
   #makeSegment(lease, listeners) {
-    const { config, clock } = this.#options;
+    const { config: { user, consultation }, clock } = this.#options;
     const platform = this.#platform;
     const intakeParts = {
       ...platform,
@@ -161,7 +166,6 @@ class CallRecorder {
       onTrouble: (/** @type {string} */ code) => this.#pending.fail(code),
     };
     const makeCompositor = (/** @type {any} */ canvas) => this.#makeCompositor(canvas);
-    const { user, consultation } = config;
     const parts = { ...platform, clock, mixer: this.#sound(), makeCompositor, intakeParts, user, consultation };
     const onRefused = (/** @type {string} */ code) => {
       this.#pending.fail(code);
@@ -188,6 +192,7 @@ class CallRecorder {
     window.addEventListener("beforeunload", warn);
     await this.#segments.release(why);
     this.#ticker.close();
+    this.#warnings.look(null);
     this.#mixer?.close();
     await this.#pending.settled();
     window.removeEventListener("beforeunload", warn);

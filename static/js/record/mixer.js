@@ -3,6 +3,8 @@
 
 const THRESHOLD_DB = -18;
 const RESUME_MS = 400;
+/** 0.7 s at 48 kHz: a look once a second misses nothing that lasts. */
+const HEARD_SAMPLES = 32_768;
 
 /** @typedef {{track: any, stop: () => void}} Source */
 
@@ -12,6 +14,8 @@ export class Mixer {
   #compressor;
   #silence;
   #destination;
+  #ear;
+  #samples = new Float32Array(HEARD_SAMPLES);
   /** @type {Map<string, Source>} */
   #sources = new Map();
 
@@ -25,6 +29,9 @@ export class Mixer {
     this.#compressor = context.createDynamicsCompressor();
     this.#compressor.threshold.value = THRESHOLD_DB;
     this.#compressor.connect(this.#destination);
+    this.#ear = context.createAnalyser();
+    this.#ear.fftSize = HEARD_SAMPLES;
+    this.#compressor.connect(this.#ear);
     // A destination without any source emits nothing, and a recorder of nothing writes 0 bytes.
     this.#silence = context.createConstantSource();
     this.#silence.offset.value = 0;
@@ -49,6 +56,12 @@ export class Mixer {
     for (const [person, track] of tracks) {
       if (!this.#sources.has(person)) this.#sources.set(person, this.#listenTo(track));
     }
+  }
+
+  /** How loud the mix was at its loudest within the last moments, 0 to 1. */
+  peak() {
+    this.#ear.getFloatTimeDomainData(this.#samples);
+    return this.#samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
   }
 
   /** Tries to wake it first. @returns {Promise<boolean>} */

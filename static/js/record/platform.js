@@ -6,6 +6,7 @@ export function browserPlatform() {
   return {
     document, indexedDB, IDBKeyRange, crypto, MediaRecorder, MediaStream, Worker,
     locks: navigator.locks,
+    storage: navigator.storage,
     window: globalThis,
     random: Math.random,
     now: () => Date.now(),

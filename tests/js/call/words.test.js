@@ -61,6 +61,16 @@ test("both people read that this consultation cannot be recorded, and what would
   assert.deepEqual(badge({ state: "unsupported", saved_ms: 9000 }), ["off", "Cannot be recorded"]);
 });
 
+test("whoever records is told calmly that nobody is heard, or that room is short, while the line stands", () => {
+  const recording = { state: "recording", saved_ms: 9, capture: "audio" };
+  const text = (local, changes = {}) => bannerText(call({ recording, ...changes }, { link: "connected", ...local }), "Ada Lovell");
+  assert.equal(text({}), "");
+  assert.equal(text({ silent: true, tight: true }), words.banner.silent);
+  assert.equal(text({ tight: true }), words.banner.tight);
+  assert.equal(text({ tight: true }, { recording: { state: "stopped", saved_ms: 9, capture: null } }), "");
+  assert.match(text({ silent: true, link: "failed" }), /dropped/);
+});
+
 test("names and times read as people say them", () => {
   assert.equal(words.shortName("Dr Samuel Osei"), "Dr Osei");
   assert.equal(words.shortName("Ada Lovell"), "Ada Lovell");

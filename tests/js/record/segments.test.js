@@ -26,6 +26,8 @@ class FakeContext extends EventTarget {
   createDynamicsCompressor = () => new FakeNode();
   createConstantSource = () => new FakeNode();
   createMediaStreamSource = () => new FakeNode();
+  createAnalyser = () => Object.assign(new FakeNode(), { getFloatTimeDomainData: (samples) => samples.fill(this.loudness) });
+  loudness = 0.3;
   resume = async () => {
     if (!this.stuck) this.state = "running";
   };
@@ -50,6 +52,8 @@ function call() {
   const MediaRecorder = fakeMediaRecorder(world.time, log);
   const context = new FakeContext();
   const statuses = [];
+  const warnings = [];
+  const storage = { persist: async () => warnings.push("asked"), estimate: async () => world.room };
   const end = new AbortController();
   const window = new EventTarget();
   const request = (t, body) => {
@@ -64,13 +68,14 @@ function call() {
       getTracks: () => ({ local: { audio: {}, video: null, name: "A", initials: "A" }, remotes: [] }),
       audioContext: context,
       onStatus: (status) => statuses.push(status),
+      onWarning: (...warning) => warnings.push(warning.join(" ")),
       signal: end.signal,
     },
-    { ...world.platform, MediaRecorder, MediaStream: FakeStream, document: fakeDocument(log), window },
+    { ...world.platform, MediaRecorder, MediaStream: FakeStream, document: fakeDocument(log), window, storage },
   );
   const say = (t, message) => heard.get(t)(message);
   const recorders = () => MediaRecorder.all;
-  return { ...world, world, recorder, say, log, recorders, requests, MediaRecorder, context, statuses, end, window };
+  return { ...world, world, recorder, say, log, recorders, requests, MediaRecorder, context, statuses, warnings, end, window };
 }
 
 const manifests = ({ server }) => [...server.segments.values()].map(({ body, manifest }) => [body.mode, body.epoch, manifest?.reason]);
@@ -290,4 +295,48 @@ test("no recorder is ever paused", async () => {
     const source = await readFile(new URL(name, home), "utf8");
     assert.doesNotMatch(source, /ecorder\??\.pause\(/, name);
   }
+});
+
+test("when nobody is heard for 20 seconds whoever records is told, until somebody is", async () => {
+  const page = call();
+  page.context.loudness = 0;
+  await page.time.pass(30_000, 500);
+  assert.deepEqual(page.warnings, []); // nothing is recorded yet
+  await recording(page);
+  await page.time.pass(19_000, 500);
+  assert.doesNotMatch(page.warnings.join(), /silent/);
+  await page.time.pass(3000, 500);
+  assert.equal(page.warnings.at(-1), "silent true");
+  page.context.loudness = -0.01;
+  await page.time.pass(1500, 500);
+  assert.equal(page.warnings.at(-1), "silent false");
+  page.context.loudness = 0;
+  await page.time.pass(23_000, 500);
+  assert.equal(page.warnings.at(-1), "silent true");
+  page.say("ended");
+  await page.time.until(() => page.warnings.at(-1) === "silent false");
+});
+
+test("a short silence is no matter, and what was quiet before a sound does not count", async () => {
+  const page = call();
+  await recording(page);
+  for (let time = 0; time < 4; time += 1) {
+    page.context.loudness = 0;
+    await page.time.pass(15_000, 500);
+    page.context.loudness = 0.3;
+    await page.time.pass(2_000, 500);
+  }
+  assert.doesNotMatch(page.warnings.join(), /silent/);
+});
+
+test("the browser is asked once to keep the spool, by who records, and little room is said", async () => {
+  const page = call();
+  page.world.room = { quota: 3e9, usage: 1.6e9 };
+  await page.time.pass(3000);
+  assert.deepEqual(page.warnings, []);
+  await recording(page);
+  await page.time.until(() => page.warnings.length > 1);
+  await recording(page, VIDEO);
+  await page.time.pass(3000);
+  assert.deepEqual(page.warnings, ["asked", "tight true"]);
 });

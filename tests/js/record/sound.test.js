@@ -5,7 +5,7 @@ import { Ticker } from "../../../static/js/record/ticker.js";
 import { FakeStream, FakeTime } from "./fakes.js";
 
 /** An audio graph that remembers what leads where. */
-function graph() {
+function graph({ heard = [] } = {}) {
   const edges = new Set();
   const node = (name, more = {}) => {
     const made = {
@@ -22,6 +22,7 @@ function graph() {
     createMediaStreamDestination: () => node("recording", { stream: { getAudioTracks: () => ["mix"] } }),
     createDynamicsCompressor: () => node("compressor"),
     createConstantSource: () => node("silence"),
+    createAnalyser: () => node("ear", { getFloatTimeDomainData: (samples) => samples.set(heard) }),
     createMediaStreamSource: (stream) => node(stream.tracks[0]),
   });
   const players = [];
@@ -39,7 +40,7 @@ function graph() {
 
 test("an empty mix still has a source, and nothing reaches the loudspeaker", () => {
   const { edges } = graph();
-  assert.deepEqual([...edges], ["compressor > recording", "silence > recording"]);
+  assert.deepEqual([...edges], ["compressor > recording", "compressor > ear", "silence > recording"]);
 });
 
 test("people come and go, a new microphone takes the place of the old, and the mix stays the same track", () => {
@@ -54,6 +55,11 @@ test("people come and go, a new microphone takes the place of the old, and the m
   assert.deepEqual(voices(), []);
   assert.equal(mixer.track, before);
   assert.ok(players.every(({ muted, srcObject }) => muted && srcObject === null));
+});
+
+test("the loudest moment of the mix counts, whichever way it swings", () => {
+  assert.ok(Math.abs(graph({ heard: [0, 0.1, -0.4, 0.2] }).mixer.peak() - 0.4) < 1e-6);
+  assert.equal(graph().mixer.peak(), 0);
 });
 
 test("a context that falls asleep is woken, by its own event or by a touch", async () => {

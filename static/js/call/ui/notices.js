@@ -22,8 +22,12 @@ function connectionText(state, name) {
 
 /** What keeps the recording from being whole. @param {import("../state.js").CallState} state @param {string} name */
 function recordingText(state, name) {
-  if (state.recording.state !== "unsupported") return "";
-  return me(state)?.role === "clinician" ? words.banner.unsupported : words.banner.unsupportedThere(name);
+  const { recording, local } = state;
+  if (recording.state === "unsupported") {
+    return me(state)?.role === "clinician" ? words.banner.unsupported : words.banner.unsupportedThere(name);
+  }
+  if (local.silent) return words.banner.silent;
+  return local.tight && recording.capture ? words.banner.tight : "";
 }
 
 /** @param {{parts: import("./dom.js").Parts, call: import("../call.js").Call, timers: any, hear: () => void}} options */
