@@ -9,6 +9,8 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from tests.browser import portal as portals
 from tests.browser.people import AUTOPLAY, CHROMIUM, FLAGS, Somebody, sign_in
 
+FIGURES = pytest.StashKey[list[str]]()
+
 
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
@@ -21,6 +23,19 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     launched = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, AUTOPLAY])
     yield launched
     launched.close()
+
+
+@pytest.fixture
+def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Take a measured figure; all of them are printed at the end of the run, green or not."""
+    return pytestconfig.stash.setdefault(FIGURES, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if figures := config.stash.get(FIGURES, []):
+        terminalreporter.section("measured in browsers")
+        for figure in figures:
+            terminalreporter.write_line(figure)
 
 
 @pytest.fixture

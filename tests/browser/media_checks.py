@@ -6,8 +6,14 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
-RATE = 48_000
+from recordings.media.cards import CardKind
+from recordings.media.job import Size
+from tests.media.instruments import card, difference
 
+RATE = 48_000
+SMALL = Size(160, 90)
+Half = slice  # columns of a small picture
+LEFT, RIGHT, WHOLE = slice(0, SMALL.width // 2), slice(SMALL.width // 2, SMALL.width), slice(0, SMALL.width)
 
 HIGHEST_RISE_HZ = 120  # a person's tone rises from its base by 2 Hz a second, for a minute
 
@@ -52,19 +58,24 @@ class Replay:
         """Return since when the picture stands that a player shows at this moment."""
         return max(at for at, _ in self.pictures if at <= at_s)
 
-    def shows(self, colour: tuple[int, int, int], from_s: float, to_s: float) -> float:
-        """Return the largest share of any picture's pixels near this colour."""
+    def shows(self, colour: tuple[int, int, int], from_s: float, to_s: float, half: Half = WHOLE) -> float:
+        """Return the largest share of any picture's pixels near this colour, in one half of it."""
         shares = [
-            float((np.abs(picture.astype(int) - np.array(colour)).max(axis=2) < 40).mean())
+            float((np.abs(picture[:, half].astype(int) - np.array(colour)).max(axis=2) < 40).mean())
             for picture in self.pictures_between(from_s, to_s)
         ]
         return max(shares, default=0.0)
 
-    def moves(self, from_s: float, to_s: float) -> float:
-        """Return how much consecutive pictures differ on average, in grey levels."""
-        pictures = [picture.astype(float).mean(axis=2) for picture in self.pictures_between(from_s, to_s)]
+    def moves(self, from_s: float, to_s: float, half: Half = WHOLE) -> float:
+        """Return how much consecutive pictures differ on average in one half of them, in grey levels."""
+        pictures = [picture[:, half].astype(float).mean(axis=2) for picture in self.pictures_between(from_s, to_s)]
         steps = [float(np.abs(a - b).mean()) for a, b in zip(pictures, pictures[1:], strict=False)]
         return float(np.mean(steps)) if steps else 0.0
+
+    def shows_card(self, kind: CardKind, at_s: float) -> bool:
+        """Say whether a player shows the portal's own card at this moment: its picture, and no other or none."""
+        shown = [picture for at, picture in self.pictures if at <= at_s][-1]
+        return difference(shown.astype(np.int16).mean(axis=2), card(kind, SMALL)) < 6
 
 
 def decode(media: bytes) -> Replay:
@@ -75,7 +86,7 @@ def decode(media: bytes) -> Replay:
         pictures = []
         for frame in container.decode():
             if isinstance(frame, av.VideoFrame):
-                pictures.append((float(frame.time or 0), frame.reformat(160, 90, "rgb24").to_ndarray()))
+                pictures.append((float(frame.time or 0), frame.reformat(*SMALL, "rgb24").to_ndarray()))
                 continue
             at = round(float(frame.time or 0) * RATE)
             for piece in resampler.resample(frame):

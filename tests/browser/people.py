@@ -26,6 +26,8 @@ FLAGS = [
 # One story runs without it: it hides a recorder whose AudioContext was never resumed.
 AUTOPLAY = "--autoplay-policy=no-user-gesture-required"
 
+DEVICES_ALLOWED = ["camera", "microphone"]
+
 
 def colour_of(email: str) -> str:
     return "#{:02x}{:02x}{:02x}".format(*BY_EMAIL[email].colour)
@@ -64,7 +66,11 @@ class Somebody:
 
 def visit(browser: Browser, portal: Portal, email: str = "", *, portrait: bool = False) -> Somebody:
     """Open a window of somebody's own; nobody is signed in yet. `portrait`: their camera shows a head."""
-    context = browser.new_context(permissions=["camera", "microphone"], locale="en-GB")
+    context = browser.new_context(permissions=DEVICES_ALLOWED, locale="en-GB")
+    return visit_in(context, portal, email, portrait=portrait)
+
+
+def visit_in(context: BrowserContext, portal: Portal, email: str, *, portrait: bool = False) -> Somebody:
     person = BY_EMAIL.get(email)
     if person:
         facts = {"hertz": person.tone_hz, "colour": colour_of(email), "portrait": portrait}
@@ -78,10 +84,17 @@ def visit(browser: Browser, portal: Portal, email: str = "", *, portrait: bool =
 
 
 def sign_in(browser: Browser, portal: Portal, email: str, *, portrait: bool = False) -> Somebody:
-    somebody = visit(browser, portal, email, portrait=portrait)
-    page = somebody.page
+    return signed_in(visit(browser, portal, email, portrait=portrait))
+
+
+def sign_in_with(context: BrowserContext, portal: Portal, email: str) -> Somebody:
+    return signed_in(visit_in(context, portal, email))
+
+
+def signed_in(somebody: Somebody) -> Somebody:
+    page, portal = somebody.page, somebody.portal
     page.goto(f"{portal.url}/account/login/")
-    page.fill("input[name=login]", email)
+    page.fill("input[name=login]", somebody.email)
     page.fill("input[name=password]", PASSWORD)
     page.press("input[name=password]", "Enter")
     page.wait_for_url(lambda url: "/login" not in url)

@@ -1,7 +1,5 @@
 """What two people do in a consultation, step by step."""
 
-import time
-
 from tests.browser.people import Somebody
 
 CLINICIAN_OF = {"ada@demo.test": "dr.osei@demo.test", "ben@demo.test": "dr.lind@demo.test"}
@@ -34,14 +32,14 @@ def begin(patient: Somebody, clinician: Somebody, *, patient_allows: bool = True
 
 
 def switch_to_video(asker: Somebody, other: Somebody) -> float:
-    """Return the seconds from accepting to the first picture of the other."""
+    """Return the seconds from accepting to the first new picture of the asker, by the clock of the other's page."""
+    for person in (asker, other):
+        person.page.evaluate(WATCH_FOR_A_PICTURE)
     asker.press("Turn on video")
     other.press("Accept video")
-    accepted = time.monotonic()
-    other.page.wait_for_function(MOVING_PICTURE, timeout=15_000)
-    took = time.monotonic() - accepted
-    asker.page.wait_for_function(MOVING_PICTURE, timeout=15_000)
-    return took
+    took_ms = other.page.wait_for_function("() => window.__pictureTookMs", timeout=20_000).json_value()
+    asker.page.wait_for_function("() => window.__pictureTookMs", timeout=20_000)
+    return float(took_ms) / 1000
 
 
 def back_to_audio(person: Somebody, other: Somebody) -> None:
@@ -50,8 +48,23 @@ def back_to_audio(person: Somebody, other: Somebody) -> None:
         each.page.get_by_role("button", name="Turn on video").wait_for(state="visible", timeout=15_000)
 
 
-MOVING_PICTURE = """() => [...document.querySelectorAll("video")].some(
-    (v) => v.checkVisibility() && !v.hasAttribute("data-own") && v.videoWidth > 0 && v.currentTime > 0 && !v.paused)"""
+# A picture that arrived since the click (for the asker: since now). The tile still holds one of an earlier switch.
+WATCH_FOR_A_PICTURE = """() => {
+  window.__pictureTookMs = 0;
+  let since = performance.now();
+  const onAccept = ({ target }) => {
+    if (target.closest('[data-part="accept"]')) since = performance.now();
+  };
+  document.addEventListener("click", onAccept, { capture: true });
+  const video = document.querySelector('[data-part="other_picture"]');
+  const look = (now, { receiveTime }) => {
+    if (receiveTime > since && video.checkVisibility()) {
+      document.removeEventListener("click", onAccept, { capture: true });
+      window.__pictureTookMs = Math.max(1, now - since);
+    } else video.requestVideoFrameCallback(look);
+  };
+  video.requestVideoFrameCallback(look);
+}"""
 
 
 def is_recording(person: Somebody, *, within_s: float = 20) -> None:
