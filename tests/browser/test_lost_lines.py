@@ -1,0 +1,118 @@
+"""What a crash of the recorder's browser, or a lost line to the portal, costs: nothing that was said."""
+
+import dataclasses
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Playwright, expect
+
+from telehealth.demo import BY_EMAIL
+from tests.browser import story
+from tests.browser.conftest import CHROMIUM
+from tests.browser.media_checks import decode
+from tests.browser.people import AUTOPLAY, DEVICES_ALLOWED, FLAGS, Somebody, sign_in, sign_in_with
+from tests.browser.portal import Portal
+from tests.browser.proxy import line_to
+from tests.browser.test_consultation import ADA, OSEI, is_heard, kinds, timeline_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.long]
+Enter = Callable[[str], Somebody]
+CHUNKS = "**/api/v1/segments/*/chunks/**"
+SPOOLED = """async () => {
+  const asked = indexedDB.open("spool");
+  const database = await new Promise((done) => { asked.onsuccess = () => done(asked.result); });
+  const counted = database.transaction("chunks").objectStore("chunks").count();
+  const count = await new Promise((done) => { counted.onsuccess = () => done(counted.result); });
+  database.close();
+  return count >= 4 && count;
+}"""
+EMPTY = SPOOLED.replace("count >= 4 && count", "count === 0")
+
+
+def with_profile(playwright: Playwright, profile: Path) -> BrowserContext:
+    """Start a browser on this profile, signed out; what its spool holds is still there."""
+    context = playwright.chromium.launch_persistent_context(
+        profile, executable_path=CHROMIUM, args=[*FLAGS, AUTOPLAY], permissions=DEVICES_ALLOWED
+    )
+    context.clear_cookies()
+    return context
+
+
+def kill_browser_of(profile: Path) -> None:
+    """Kill the browser's own process, by its profile; what it had started ends with it."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if f"--user-data-dir={profile}".encode() in words and not any(word.startswith(b"--type=") for word in words):
+            os.kill(int(folder.name), signal.SIGKILL)
+            return
+    raise AssertionError("the browser was not found")
+
+
+def test_what_a_killed_browser_had_not_uploaded_is_in_the_replay(
+    playwright: Playwright, enter: Enter, portal: Portal, tmp_path: Path
+) -> None:
+    ada, profile = enter(ADA), tmp_path / "profile"
+    osei = sign_in_with(with_profile(playwright, profile), portal, OSEI)
+    story.begin(ada, osei)
+    story.is_recording(osei)
+    osei.context.route(CHUNKS, lambda route: route.abort())
+    spooled = int(osei.page.wait_for_function(SPOOLED, timeout=60_000).json_value())
+    kept = int(portal.ask("Chunk.objects.count()"))
+    kill_browser_of(profile)
+
+    osei = sign_in_with(with_profile(playwright, profile), portal, OSEI)
+    osei.page.wait_for_function(EMPTY, timeout=60_000)
+    segment = "Segment.objects.get()"
+    assert portal.ask(f"({segment}.status, {segment}.chunks.count() >= {kept + spooled})") == "('complete', True)"
+    osei.opens(f"/consultations/{portal.ask('Call.objects.get().consultation_id')}/call/")
+    osei.press("Join consultation")
+    story.is_recording(osei)
+    time.sleep(4)
+    story.ends(osei)
+    replay = story.replay_ready(ada)
+    first = timeline_of(portal, replay)[0]
+    assert first["kind"] == "audio" and first["to_ms"] - first["from_ms"] > 2000 * spooled
+    media = decode(story.media_of(ada, replay))
+    tail = {**first, "from_ms": first["to_ms"] - 2000 * spooled}
+    assert all(is_heard(media, email, tail) for email in (ADA, OSEI)), first
+    osei.context.close()
+
+
+def test_a_line_that_is_cut_for_twenty_seconds_ends_neither_call_nor_recording(enter: Enter, portal: Portal) -> None:
+    ada = enter(ADA)
+    with line_to(portal.url) as line:
+        browser = ada.context.browser
+        assert browser
+        osei = sign_in(browser, dataclasses.replace(portal, url=line.url), OSEI)
+        story.begin(ada, osei)
+        story.is_recording(osei)
+        before = portal.ask("(Call.objects.get().gen, Segment.objects.get().pk)")
+        line.cut()
+        osei.sees("Your line to the portal dropped")
+        time.sleep(20)
+        line.mend()
+        expect(osei.page.get_by_text("Your line to the portal dropped").locator("visible=true")).to_have_count(
+            0, timeout=60_000
+        )
+        story.is_recording(osei, within_s=60)
+        assert portal.ask("(Call.objects.get().gen, Segment.objects.get().pk)") == before
+        story.switch_to_video(osei, ada)  # and what was asked of the portal works again
+        time.sleep(4)
+        story.ends(osei)
+        replay = story.replay_ready(ada, within_s=90)
+        timeline = timeline_of(portal, replay)
+        assert kinds(timeline) == ["audio", "video"]
+        spoken_s = timeline[-1]["from_ms"] // 1000
+        assert spoken_s > 20
+        media = decode(story.media_of(ada, replay))
+        for at_s in range(1, spoken_s - 1):
+            for email in (ADA, OSEI):
+                assert media.loudness(BY_EMAIL[email].tone_hz, at_s, at_s + 1) > 0.15, (email, at_s)
+        osei.context.close()
