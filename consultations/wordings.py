@@ -64,9 +64,9 @@ def texts_at(moment: datetime) -> list[ConsentWording]:
 
 
 def wording_at(moment: datetime) -> ConsentWording:
-    """Return the text in the language of whoever looks, or else in the portal's own."""
+    """Return the text in the language of whoever looks, else in the portal's own, else in whichever there is."""
     texts = {one.language: one for one in texts_at(moment)}
-    return texts.get(get_language() or "") or texts[settings.LANGUAGE_CODE]
+    return texts.get(get_language() or "") or texts.get(settings.LANGUAGE_CODE) or next(iter(texts.values()))
 
 
 def asked_with(consultation_id: UUID, *, now: datetime) -> ConsentWording:
