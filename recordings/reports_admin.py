@@ -50,18 +50,16 @@ class AccessReportAdmin(FactsOnly):
     list_filter = ("outcome", ("handled_at", admin.EmptyFieldListFilter))
     list_select_related = ("recording__patient", "handled_by")
     ordering = (F("handled_at").asc(nulls_first=True), "reported_at")
-    readonly_fields = (
-        "reported_at",
-        "reported_by_role",
-        "recording_pk",
-        "line",
-        "happened",
-        "happened_at",
-        "account",
-        "handled_at",
-        "handled_by",
-    )
-    fields = (*readonly_fields, "outcome", "note")
+    # What it is about first, then who asks; the answer stands below.
+    asked = ("happened", "happened_at", "account", "reported_at", "reported_by_role", "recording_pk", "line")
+    answered = ("handled_at", "handled_by")
+    readonly_fields = (*asked, *answered)
+    fields = (*asked, "outcome", "note", *answered)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Leave out who answered and when until somebody has."""
+        fields = super().get_fields(request, obj)
+        return fields if obj and obj.handled_at else [name for name in fields if name not in self.answered]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **more: Any) -> Any:
         form = super().get_form(request, obj, change, form=AnswerForm, **more)
