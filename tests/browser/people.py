@@ -48,6 +48,7 @@ class Somebody:
         return BY_EMAIL[self.email].tone_hz
 
     def press(self, name: str, *, within_s: float = 15) -> None:
+        """Press what is called so. What stands in the name for those who hear it alone comes after a space."""
         button = self.page.get_by_role("button", name=name, exact=True).or_(
             self.page.get_by_role("link", name=name, exact=True)
         )

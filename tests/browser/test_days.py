@@ -51,7 +51,7 @@ def test_a_patient_books_talks_watches_shares_and_questions_who_looked(enter: En
     cleo.opens("/recordings/")
     cleo.page.get_by_role("listitem").filter(has_text="Shared with you until").get_by_role("link").click()
     watches(cleo)
-    ben.press("End it: Cleo Marsh")
+    ben.press("End it : Cleo Marsh")
     ben.sees("Ended. They cannot watch it any more.")
     assert cleo.opens(replay) == 404
     ben.opens(f"{replay}access/")
@@ -89,9 +89,9 @@ def books_the_first_free_time(patient: Somebody, *, with_whom: str) -> None:
 def watches(person: Somebody) -> None:
     """Play the first second; the portal hears of it."""
     person.page.wait_for_url("**/recordings/*/")
-    player = person.page.locator("video")
+    player = person.page.locator("video, audio")
     player.evaluate("player => { player.muted = true; return player.play(); }")
-    person.page.wait_for_function("() => document.querySelector('video').currentTime > 1", timeout=20_000)
+    person.page.wait_for_function("() => document.querySelector('video, audio').currentTime > 1", timeout=20_000)
 
 
 def test_a_clinician_has_a_morning_with_three_patients(enter: Enter, portal: Portal) -> None:
@@ -110,12 +110,13 @@ def test_a_clinician_has_a_morning_with_three_patients(enter: Enter, portal: Por
     waits(ben, "I am here. Come in when you can.", consultation=held_with(ben, "Dr Samuel Osei"))
     talks(osei, ben)
     osei.opens("/clinic/")
-    osei.press("Did not come: Cleo Marsh")
-    osei.press("They came after all: Cleo Marsh")
-    osei.press("Did not come: Cleo Marsh")
-    expect(osei.page.get_by_role("button", name="They came after all: Cleo Marsh")).to_be_visible()
+    osei.press("Did not come : Cleo Marsh")
+    osei.press("They came after all : Cleo Marsh")
+    osei.press("Did not come : Cleo Marsh")
+    expect(osei.page.get_by_role("button", name="They came after all : Cleo Marsh")).to_be_visible()
 
     osei.press("Ada Lovell")
+    osei.press("Write, sign or share the note")
     osei.fills("Note", NOTE)
     osei.press("Sign the note")
     osei.press("Share with the patient")
@@ -161,7 +162,6 @@ def talks(clinician: Somebody, patient: Somebody) -> None:
     name = patient.page.evaluate("JSON.parse(document.getElementById('call-config').textContent).me.name")
     clinician.press(f"Admit {name}")
     clinician.press("Join consultation")
-    clinician.press("Do not record")
     for person in (patient, clinician):
         person.page.get_by_role("button", name="Mute").wait_for(state="visible", timeout=30_000)
     story.ends(clinician)

@@ -36,6 +36,7 @@ export function mountView({ call, check, clock, timers, join }) {
     createNotices({ parts, call, timers, hear: sound.hear }), createOver({ parts, call }),
   ];
   onPress(parts.join_button, join);
+  parts.join_button.disabled = false; // before, a press would be lost
   store.subscribe((next, previous) => {
     for (const render of renders) render(next, previous);
     if (next.local.over && !previous.local.over) timers.setTimeout(() => call.patch({ slow: true }), SLOW);
