@@ -14,7 +14,7 @@ from tests.browser.people import Somebody
 from tests.browser.portal import Portal
 from tests.browser.scenes import ADA, ADMINISTRATOR, BEN, CLEO, HADDAD, LIND, OSEI, STAFF
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 Enter = Callable[[str], Somebody]
 SEEN_BY_CLEO = re.compile(r"Cleo Marsh.*(opened it|watched)", re.S)
 A_TIME = re.compile(r"^\d\d:\d\d")
