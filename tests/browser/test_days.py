@@ -216,6 +216,7 @@ def moves(receptionist: Somebody, *, of: str, to: datetime) -> None:
     row = receptionist.page.get_by_role("row").filter(has_text=of).filter(has_text="Haddad")
     row.get_by_role("link").first.click()
     receptionist.press("Move")
+    receptionist.page.get_by_role("heading", name="Another time, outside of what is free").click()
     receptionist.fills("New start", to.strftime("%Y-%m-%dT10:07"))
     receptionist.fills("Why", "The clinic has no power in the morning.")
     receptionist.press("Move the consultation")
