@@ -88,7 +88,6 @@ def test_consultation_switches_three_times_and_only_its_people_replay_it(
     enter: Enter, portal: Portal, say: Callable[[str], None]
 ) -> None:
     ada, osei = enter(ADA), enter(OSEI)
-    came = time.monotonic()
     consultation = story.begin(ada, osei)
     story.is_recording(osei)
     story.is_recording(ada)
@@ -114,7 +113,7 @@ def test_consultation_switches_three_times_and_only_its_people_replay_it(
     assert_holds(media, timeline, [ADA, OSEI], strangers=[BEN, LIND])
     captured_s = timeline[-1]["to_ms"] / 1000
     assert abs(media.duration_s - captured_s) < 0.5
-    assert ended - began - 1 < media.duration_s < ended - came + 1
+    assert ended - began - 1 < media.duration_s < ended - began + 6
     for person in (ada, osei):
         assert_seeks(person, replay, timeline, media)
     assert_absent(enter("cleo@demo.test"), consultation, replay)
