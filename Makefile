@@ -11,7 +11,7 @@ PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input
 PYTEST := $(PYTHON) -m pytest
 # In order: what takes longest stands in the folders, which come first.
-ON_ALL_CORES := --numprocesses logical --dist loadfile --no-loadscope-reorder --quiet
+ON_ALL_CORES := --numprocesses logical --dist loadfile --no-loadscope-reorder --quiet --durations=15
 
 run: $(VENV)/requirements.txt
 	$(PYTHON) manage.py migrate --verbosity 0
