@@ -95,8 +95,8 @@ class PlaybackSuspensionAdmin(NeverDeleted):
     list_filter = ("scope", ("closed_at", admin.EmptyFieldListFilter))
     list_select_related = ("opened_by", "closed_by")
     ordering = (F("closed_at").asc(nulls_first=True), "-opened_at")
-    raw_id_fields = ("recording",)
-    autocomplete_fields = ("patient", "clinician")
+    # Not completed while one types: Django's field for that has no name for whoever hears the page.
+    raw_id_fields = ("recording", "patient", "clinician")
     pause_fields = ("scope", "recording", "patient", "clinician", "reason")
     fields = (*pause_fields, "opened_at", "opened_by", "closed_at", "closed_by", "note")
 

@@ -25,7 +25,7 @@ LOOKS: dict[str, dict[str, str]] = {
     "forced colours": {"forced_colors": "active"},
 }
 USUAL = {"color_scheme": "light", "forced_colors": "none", "reduced_motion": "reduce"}
-MOST_PAGES = 60
+MOST_PAGES, PAUSED = 60, 503
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_every_page_that_links_lead_to_is_without_barriers(
         if kind_of(address) in seen or len(seen) == MOST_PAGES:
             continue
         seen.add(kind_of(address))
-        assert person.opens(address) < 400, address
+        assert person.opens(address) in (200, PAUSED), address
         told += [f"{address}: {fault}" for fault in faults_of(person.page)]
         waiting += links_on(person.page, portal)
     print(f"{email or 'visitor'}: {len(seen)} pages")
