@@ -49,12 +49,15 @@ class CallConsumer(OrderlySocket):
         await self.accept()
         async with self.or_close():
             self.place = await database_sync_to_async(self._first_rights)()
+            if not hub.has_room(self.channel_name, self.consultation_id, self.place.pk):
+                raise Gone(TOO_MANY)
             self.allowance = hub.allowance_of(str(self.place.pk))
             self.later(self._demand_hello())
 
     async def finish(self, code: int) -> None:
         # Media goes from browser to browser: the others are told to let go of somebody who lost the right to be here.
         self.has_no_right = self.has_no_right or code in (SIGNED_OUT, NOTHING_HERE)
+        hub.discard(self.channel_name)
         await super().finish(code)
 
     async def let_go(self) -> None:

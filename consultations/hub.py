@@ -4,8 +4,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol
+from uuid import UUID
 
 RATE_PER_S, BURST = 20, 120
+# Of one person and of everybody in one consultation. A phone that changes networks leaves dead lines behind for a while.
+SOCKETS_OF_ONE, SOCKETS_OF_ALL = 6, 12
+CANDIDATES_MOST = 200  # of one sender for one connection; a home has tens
 
 
 class Socket(Protocol):
@@ -30,7 +34,8 @@ class Allowance:
 
 class Hub:
     """Sockets by channel name, so that frames between two of them skip the channel layer; the answers given to recent
-    requests of each `sid`, for requests sent twice; and everybody's allowance, so that reconnecting refills none.
+    requests of each `sid`, for requests sent twice; everybody's allowance, so that reconnecting refills none; and how many
+    sockets and candidates somebody has already.
     """
 
     ANSWERS_PER_SID, SIDS, PEOPLE = 200, 2000, 5000
@@ -39,12 +44,23 @@ class Hub:
         self._sockets: dict[str, Socket] = {}
         self._answers: OrderedDict[str, OrderedDict[str, dict[str, Any]]] = OrderedDict()
         self._allowances: OrderedDict[str, Allowance] = OrderedDict()
+        self._places: dict[str, tuple[UUID, UUID]] = {}
+        self._candidates: OrderedDict[tuple[str, int], int] = OrderedDict()
+
+    def has_room(self, channel: str, consultation: UUID, participant: UUID) -> bool:
+        """Count a socket in from its first right on, until `discard`; False if there are too many already."""
+        all_of_it = [who for where, who in self._places.values() if where == consultation]
+        if len(all_of_it) >= SOCKETS_OF_ALL or all_of_it.count(participant) >= SOCKETS_OF_ONE:
+            return False
+        self._places[channel] = (consultation, participant)
+        return True
 
     def add(self, channel: str, socket: Socket) -> None:
         self._sockets[channel] = socket
 
     def discard(self, channel: str) -> None:
         self._sockets.pop(channel, None)
+        self._places.pop(channel, None)
 
     def hand_over(self, channel: str, frame: dict[str, Any]) -> bool:
         """Give a frame to a socket of this process; False if it lives in another one."""
@@ -59,6 +75,16 @@ class Hub:
         while len(self._allowances) > self.PEOPLE:
             self._allowances.popitem(last=False)
         return allowance
+
+    def may_add_candidates(self, sid: str, gen: int, number: int) -> bool:
+        known = self._candidates.get((sid, gen), 0) + number
+        if known > CANDIDATES_MOST:
+            return False
+        self._candidates[sid, gen] = known
+        self._candidates.move_to_end((sid, gen))
+        while len(self._candidates) > self.SIDS:
+            self._candidates.popitem(last=False)
+        return True
 
     def answer_to(self, sid: str, request_id: str) -> dict[str, Any] | None:
         return self._answers.get(sid, OrderedDict()).get(request_id)

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
@@ -11,6 +12,7 @@ from consultations import consents as service
 from consultations import hub as hubs
 from consultations import protocol
 from consultations.calls import Refused
+from consultations.consumers import CallConsumer
 from consultations.models import CallEvent, Participant
 from tests.lines import SDP, House, Room, calm, common_database, consents, opened_house
 
@@ -146,6 +148,43 @@ def test_a_burst_of_candidates_passes(house: House) -> None:
         ada.say("sig.cand", to=osei.sid, gen=ada.gen, neg=1, cs=[candidate, None])
     calm(ada, osei)
     assert (len(osei.said("sig.cand")), ada.closed) == (60, None)
+
+
+def test_two_hundred_candidates_are_passed_on_for_one_connection_and_no_more(house: House) -> None:
+    ada, osei = Room(house.portal, house.ada).begins()
+    candidate = {"candidate": "candidate:1 1 udp 1 127.0.0.1 9 typ host", "sdpMid": "0", "sdpMLineIndex": 0}
+    said = {"to": osei.sid, "gen": ada.gen, "neg": 1, "cs": [candidate] * 20}
+    answers = [ada.ask("sig.cand", **said) for _ in range(11)]
+    assert [answer["t"] for answer in answers] == ["ack"] * 10 + ["error"] and answers[-1]["code"] == "rate"
+    calm(ada, osei)
+    assert len(osei.said("sig.cand")) == 10
+    assert osei.ask("sig.cand", **(said | {"to": ada.sid}))["t"] == "ack"
+
+
+def test_nobody_opens_many_sockets_and_a_closed_one_makes_room(house: House, monkeypatch) -> None:
+    monkeypatch.setattr(CallConsumer, "hello_within_s", 60)
+    room = Room(house.portal, house.ada)
+    ada = room.enters("patient")
+    more = [house.portal.line(room.user("patient"), room.consultation.pk) for _ in range(hubs.SOCKETS_OF_ONE)]
+    for line in more[:-1]:
+        assert line.ask("sync")["code"] == "bad_shape"  # open, and asked to say hello
+    assert more[-1].hears_until_closed() == 4429
+    osei = room.enters("clinician")
+    more[0].drop()
+    again = house.portal.line(room.user("patient"), room.consultation.pk)
+    assert again.ask("sync")["code"] == "bad_shape"
+    assert (ada.closed, osei.closed) == (None, None)
+    for line in (*more, again):
+        line.drop()
+
+
+def test_a_consultation_has_room_for_twelve_sockets_however_many_people_hold_them() -> None:
+    hub, consultation, people = hubs.Hub(), uuid4(), [uuid4() for _ in range(4)]
+    places = [(f"{person}-{n}", consultation, person) for n in range(4) for person in people]
+    assert [hub.has_room(*place) for place in places] == [True] * hubs.SOCKETS_OF_ALL + [False] * 4
+    assert hub.has_room("elsewhere", uuid4(), people[0])
+    hub.discard(places[0][0])
+    assert hub.has_room(*places[-1])
 
 
 def test_an_allowance_fills_again_with_time() -> None:
