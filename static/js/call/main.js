@@ -8,6 +8,7 @@ import { Clock } from "./clock.js";
 import { createDevices } from "./devices.js";
 import { Levels } from "./levels.js";
 import { PeerLink } from "./peer.js";
+import { Quality } from "./quality.js";
 import { SignalSocket } from "./socket.js";
 import { screenOf } from "./state.js";
 import { claimTab } from "./tab.js";
@@ -64,6 +65,10 @@ function createCall(config, tab, signal, soundOf) {
     },
     go: () => location.assign(config.urls.after),
   });
+  const quality = new Quality({
+    timers, link: () => call.peers.links.get(config.other.participant), onChange: (patch) => call.patch(patch),
+  });
+  call.store.subscribe((state) => quality.set(screenOf(state) === "room"));
   return { call, clock, timers, devices };
 }
 

@@ -21,7 +21,7 @@ export function initialState(me) {
     local: /** @type {Record<string, any>} */ ({
       joined: false, ready: false, mic: "asking", micLabel: "", muted: false, camera: "off", cameraProblem: "",
       published: false, check: "off", link: "new", blocked: false, consenting: false, saving: null, over: null,
-      silent: false, tight: false,
+      silent: false, tight: false, quality: "", narrow: false,
     }),
   };
 }

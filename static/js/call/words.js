@@ -102,6 +102,7 @@ export const recordingSaid = /** @type {Record<string, string>} */ ({
 
 export const line = {
   connecting: gettext("Connecting"), connected: gettext("Connected"), again: gettext("Reconnecting"),
+  fair: gettext("Connected, a little slow"), weak: gettext("Weak connection"),
   /** @param {string} name */ alone: (name) => filled(gettext("Waiting for %(name)s"), { name }),
 };
 
@@ -110,6 +111,7 @@ export const banner = {
   opening: gettext("The portal cannot be reached at the moment. This page keeps trying."),
   /** @param {string} name */ media: (name) => filled(gettext("The sound to %(name)s dropped. It is coming back."), { name }),
   /** @param {string} name */ gone: (name) => filled(gettext("%(name)s is not here at the moment. You stay in the room until they are back."), { name }),
+  narrow: gettext("The line is too slow for video at the moment. Sound alone needs much less: press Back to audio, and turn video on again whenever you like."),
   silent: gettext("Nobody has been heard in the recording for 20 seconds. If you are speaking, look whether your microphones are on."),
   tight: gettext("This device has little room left. The recording goes on and is saved as you speak. Keep this page open until all of it is saved."),
   unsupported: gettext("This consultation cannot be recorded from this browser. The call works as usual. To record it, continue in Chrome, Edge or Firefox, or in Safari 18.4 or later."),

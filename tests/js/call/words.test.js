@@ -47,6 +47,16 @@ test("somebody whose line dropped is there as long as their media is", () => {
   assert.match(bannerText(call({ participants: away }, { link: "failed" }), "Dr Osei"), /is not here/);
 });
 
+test("a weak line is called so, and video is doubted only while there is video", () => {
+  const seen = (local, mode = "video") => ({ ...call({}, { link: "connected", ...local }), mode });
+  assert.deepEqual(connection(seen({ quality: "weak" }), "Dr Osei"), ["wait", words.line.weak]);
+  assert.deepEqual(connection(seen({ quality: "fair" }), "Dr Osei"), ["ok", words.line.fair]);
+  assert.deepEqual(connection(seen({ quality: "weak", link: "failed" }), "Dr Osei"), ["wait", words.line.again]);
+  assert.equal(bannerText(seen({ narrow: true }), "Dr Osei"), words.banner.narrow);
+  assert.equal(bannerText(seen({ narrow: true }, "audio"), "Dr Osei"), "");
+  assert.match(bannerText(seen({ narrow: true, link: "failed" }), "Dr Osei"), /dropped/);
+});
+
 test("both people read that this consultation cannot be recorded, and what would do; a lost line is told first", () => {
   const as = (role, line = { status: "open" }) => {
     const { participants } = snapshotOf();

@@ -17,7 +17,8 @@ export function bannerText(state, name) {
 function connectionText(state, name) {
   const { link } = state.local;
   if (!other(state)?.present && link !== "connected") return words.banner.gone(name);
-  return link === "disconnected" || link === "failed" ? words.banner.media(name) : "";
+  if (link === "disconnected" || link === "failed") return words.banner.media(name);
+  return state.local.narrow && state.mode === "video" ? words.banner.narrow : "";
 }
 
 /** What keeps the recording from being whole. @param {import("../state.js").CallState} state @param {string} name */

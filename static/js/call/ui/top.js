@@ -17,7 +17,9 @@ export function connection(state, name) {
   const { link } = state.local;
   if (!other(state)?.present && link !== "connected") return ["wait", words.line.alone(name)];
   if (state.line.status === "reconnecting" || link === "disconnected" || link === "failed") return ["wait", words.line.again];
-  return link === "connected" ? ["ok", words.line.connected] : ["wait", words.line.connecting];
+  if (link !== "connected") return ["wait", words.line.connecting];
+  if (state.local.quality === "weak") return ["wait", words.line.weak];
+  return ["ok", state.local.quality === "fair" ? words.line.fair : words.line.connected];
 }
 
 /** @param {{parts: import("./dom.js").Parts, call: import("../call.js").Call, now: () => number}} options */
