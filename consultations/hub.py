@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 RATE_PER_S, BURST = 20, 120
-# Of one person and of everybody in one consultation. A phone that changes networks leaves dead lines behind for a while.
+# Of one person and of everybody in one consultation. A phone that changes networks leaves dead lines for a while.
 SOCKETS_OF_ONE, SOCKETS_OF_ALL = 6, 12
 CANDIDATES_MOST = 200  # of one sender for one connection; a home has tens
 
@@ -34,8 +34,8 @@ class Allowance:
 
 class Hub:
     """Sockets by channel name, so that frames between two of them skip the channel layer; the answers given to recent
-    requests of each `sid`, for requests sent twice; everybody's allowance, so that reconnecting refills none; and how many
-    sockets and candidates somebody has already.
+    requests of each `sid`, for requests sent twice; everybody's allowance, so that reconnecting refills none; and how
+    many sockets and candidates somebody has already.
     """
 
     ANSWERS_PER_SID, SIDS, PEOPLE = 200, 2000, 5000
