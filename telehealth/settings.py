@@ -214,6 +214,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
         "data_folder_out": str(BROKER_DIR / "queue"),
         "processed_folder": str(BROKER_DIR / "processed"),
         "control_folder": str(BROKER_DIR / "control"),
+        "polling_interval": 0.1,  # seconds; also what passes between two messages, so that 1 would queue behind a burst
     }
 )
 CELERY_TASK_SERIALIZER = "json"
