@@ -24,9 +24,13 @@ def store(rows: Iterator[Model]) -> None:
     while batch := list(islice(rows, AT_ONCE)):
         model = type(batch[0])
         model._default_manager.bulk_create(batch)
-        # Else triggers go on looking rows up as in the empty table they were planned for: autovacuum sees no open ones.
-        with connection.cursor() as cursor:
-            cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
+        plan_anew(connection.ops.quote_name(model._meta.db_table))
+
+
+def plan_anew(table: str = "") -> None:
+    """Let queries and triggers be planned for what is there now: autovacuum sees no open transaction's rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {table}")
 
 
 def hold(pairs: Sequence[tuple[Patient, Clinician]], number: int) -> None:

@@ -22,6 +22,7 @@ from recordings import policy, revocations
 from recordings.models import Recording, RecordingUserObjectPermission
 from recordings.revocations import Why
 from tests.cast import Cast, make_patient
+from tests.crowded import plan_anew
 from tests.damage import Damage, Found, make_side, permission
 from tests.figures import record
 from tests.ledgers import ledger_down
@@ -66,6 +67,7 @@ def test_every_planted_difference_is_named_and_none_else_and_a_repair_leaves_non
     for seed in SEEDS:
         before = found()
         sides = [make_side(1000 * seed + number) for number in range(SIDES)]
+        plan_anew()
         fresh = Damage(seed).plant(sides)
         after = found()
         assert after == sorted([*before, *fresh]), f"seed {seed}"
