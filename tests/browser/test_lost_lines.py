@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Playwright, expect
+from playwright.sync_api import BrowserContext, Playwright, Route, expect
 
 from telehealth.demo import BY_EMAIL
 from tests.browser import story
@@ -21,17 +21,15 @@ from tests.browser.test_consultation import ADA, OSEI, is_heard, kinds, timeline
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 Enter = Callable[[str], Somebody]
-CHUNKS = "**/api/v1/segments/*/chunks/**"
-SPOOLED = """async () => {
+CHUNKS, CLOSE = "**/api/v1/segments/*/chunks/**", "**/api/v1/segments/*/close/"
+COUNT = """async (store) => {
   const asked = indexedDB.open("spool");
   const database = await new Promise((done) => { asked.onsuccess = () => done(asked.result); });
-  const counted = database.transaction("chunks").objectStore("chunks").count();
+  const counted = database.transaction(store).objectStore(store).count();
   const count = await new Promise((done) => { counted.onsuccess = () => done(counted.result); });
   database.close();
-  return count >= 4 && count;
+  return count;
 }"""
-# A segment's row goes once the server has all of it.
-EMPTY = SPOOLED.replace('"chunks"', '"segments"').replace("count >= 4 && count", "count === 0")
 
 
 def with_profile(playwright: Playwright, profile: Path) -> BrowserContext:
@@ -41,6 +39,15 @@ def with_profile(playwright: Playwright, profile: Path) -> BrowserContext:
     )
     context.clear_cookies()
     return context
+
+
+def wait_for_spool(person: Somebody, store: str, is_enough: Callable[[int], bool], within_s: float = 60) -> int:
+    """Return how many rows the spool's store has once they are enough. Playwright takes a promise for an answer."""
+    until = time.monotonic() + within_s
+    while not is_enough(count := int(person.page.evaluate(COUNT, store))):
+        assert time.monotonic() < until, f"{count} {store} in the spool"
+        time.sleep(0.2)
+    return count
 
 
 def kill_browser_of(profile: Path) -> None:
@@ -64,12 +71,20 @@ def test_what_a_killed_browser_had_not_uploaded_is_in_the_replay(
     story.begin(ada, osei)
     story.is_recording(osei)
     osei.context.route(CHUNKS, lambda route: route.abort())
-    spooled = int(osei.page.wait_for_function(SPOOLED, timeout=60_000).json_value())
+    spooled = wait_for_spool(osei, "chunks", lambda count: count >= 4)
     kept = int(portal.ask("Chunk.objects.count()"))
     kill_browser_of(profile)
 
-    osei = sign_in_with(with_profile(playwright, profile), portal, OSEI)
-    osei.page.wait_for_function(EMPTY, timeout=60_000)
+    again, held = with_profile(playwright, profile), list[Route]()
+    again.route(CLOSE, lambda route: route.continue_() if held else held.append(route))
+    osei = sign_in_with(again, portal, OSEI)
+    leftover = osei.page.locator("#leftover")
+    expect(leftover).to_be_visible(timeout=30_000)
+    while not held:
+        osei.page.wait_for_timeout(100)
+    held[0].continue_()
+    expect(leftover).to_be_hidden(timeout=30_000)
+    wait_for_spool(osei, "segments", lambda count: count == 0)  # a segment's row goes once the server has all of it
     segment = "Segment.objects.get()"
     assert portal.ask(f"({segment}.status, {segment}.chunks.count() >= {kept + spooled})") == "('complete', True)"
     osei.opens(f"/consultations/{portal.ask('Call.objects.get().consultation_id')}/call/")

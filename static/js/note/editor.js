@@ -12,7 +12,8 @@ export function mountEditor(form) {
   const parts = /** @type {Record<string, any>} */ ({});
   for (const node of form.querySelectorAll("[data-part]")) parts[/** @type {HTMLElement} */ (node).dataset.part ?? ""] = node;
   const field = (/** @type {string} */ name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
-  const keeper = createKeeper(sessionStorage, document.body.dataset.user ?? "", form.dataset.note ?? "");
+  const me = document.querySelector('meta[name="signed-in"]')?.getAttribute("content") ?? "";
+  const keeper = createKeeper(sessionStorage, me, form.dataset.note ?? "");
   let trouble = false;
 
   /** @param {string} state @param {any} [answer] */

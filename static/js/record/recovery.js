@@ -1,20 +1,18 @@
 // @ts-check
-/** Entry script of every signed-in page: `<body data-user data-segments-url>`. Tells the page by `recording:recovery` events. */
-import { browserPlatform } from "./platform.js";
-import { Spool } from "./spool.js";
+/** Entry script of every signed-in page: saves what a crash left on this device, and says so while it lasts. */
 
-const { user, segmentsUrl } = document.body.dataset;
+const meta = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[name="signed-in"]'));
 
-/** @param {{user: string, segmentsUrl: string}} whose */
-async function saveWhatIsLeft(whose) {
-  const platform = browserPlatform();
-  const spool = new Spool(platform);
-  await spool.forgetOld(platform.now());
-  // Hardly ever is anything left: what uploads it is fetched only then.
-  if (!(await spool.segmentsOf(whose.user)).length) return;
-  const { recoverOnce } = await import("./recover.js");
-  const onStatus = (/** @type {object} */ detail) => document.dispatchEvent(new CustomEvent("recording:recovery", { detail }));
-  await recoverOnce({ ...whose, onStatus }, { ...platform, spool });
+async function saveWhatIsLeft() {
+  // Hardly any device has ever recorded: what looks further is fetched only there.
+  const kept = await indexedDB.databases?.();
+  if (!meta || (kept && !kept.some(({ name }) => name === "spool"))) return;
+  const [{ recoverOnce }, { browserPlatform }] = await Promise.all([import("./recover.js"), import("./platform.js")]);
+  const line = document.getElementById("leftover");
+  const onStatus = (/** @type {import("./recover.js").RecoveryStatus} */ { open }) => {
+    if (line) line.hidden = open === 0;
+  };
+  await recoverOnce({ user: meta.content, segmentsUrl: meta.dataset.segmentsUrl ?? "", onStatus }, browserPlatform());
 }
 
-if (user && segmentsUrl) saveWhatIsLeft({ user, segmentsUrl }).catch(() => {});
+saveWhatIsLeft().catch(() => {});
