@@ -18,6 +18,7 @@ from tests.browser.people import AUTOPLAY, DEVICES_ALLOWED, FLAGS, Somebody, sig
 from tests.browser.portal import Portal
 from tests.browser.proxy import line_to
 from tests.browser.test_consultation import ADA, OSEI, is_heard, kinds, timeline_of
+from tests.browser.test_portal_process import child
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 Enter = Callable[[str], Somebody]
@@ -101,6 +102,33 @@ def test_what_a_killed_browser_had_not_uploaded_is_in_the_replay(
     osei.context.close()
 
 
+def of_call(portal: Portal) -> str:
+    return portal.ask("(Call.objects.get().gen, Segment.objects.get().pk)")
+
+
+def comes_back(osei: Somebody) -> None:
+    expect(osei.page.get_by_text("Your line to the portal dropped").locator("visible=true")).to_have_count(
+        0, timeout=60_000
+    )
+    story.is_recording(osei, within_s=60)
+
+
+def assert_goes_on_and_holds_every_second(portal: Portal, ada: Somebody, osei: Somebody, longer_than_s: int) -> None:
+    """What is asked of the portal works again, and the replay holds both people in each second of the audio part."""
+    story.switch_to_video(osei, ada)
+    time.sleep(4)
+    story.ends(osei)
+    replay = story.replay_ready(ada, within_s=90)
+    timeline = timeline_of(portal, replay)
+    assert kinds(timeline) == ["audio", "video"]
+    spoken_s = timeline[-1]["from_ms"] // 1000
+    assert spoken_s > longer_than_s
+    media = decode(story.media_of(ada, replay))
+    for at_s in range(1, spoken_s - 1):
+        for email in (ADA, OSEI):
+            assert media.loudness(BY_EMAIL[email].tone_hz, at_s, at_s + 1) > 0.15, (email, at_s)
+
+
 def test_a_line_that_is_cut_for_twenty_seconds_ends_neither_call_nor_recording(enter: Enter, portal: Portal) -> None:
     ada = enter(ADA)
     with line_to(portal.url) as line:
@@ -109,26 +137,24 @@ def test_a_line_that_is_cut_for_twenty_seconds_ends_neither_call_nor_recording(e
         osei = sign_in(browser, dataclasses.replace(portal, url=line.url), OSEI)
         story.begin(ada, osei)
         story.is_recording(osei)
-        before = portal.ask("(Call.objects.get().gen, Segment.objects.get().pk)")
+        before = of_call(portal)
         line.cut()
         osei.sees("Your line to the portal dropped")
         time.sleep(20)
         line.mend()
-        expect(osei.page.get_by_text("Your line to the portal dropped").locator("visible=true")).to_have_count(
-            0, timeout=60_000
-        )
-        story.is_recording(osei, within_s=60)
-        assert portal.ask("(Call.objects.get().gen, Segment.objects.get().pk)") == before
-        story.switch_to_video(osei, ada)  # and what was asked of the portal works again
-        time.sleep(4)
-        story.ends(osei)
-        replay = story.replay_ready(ada, within_s=90)
-        timeline = timeline_of(portal, replay)
-        assert kinds(timeline) == ["audio", "video"]
-        spoken_s = timeline[-1]["from_ms"] // 1000
-        assert spoken_s > 20
-        media = decode(story.media_of(ada, replay))
-        for at_s in range(1, spoken_s - 1):
-            for email in (ADA, OSEI):
-                assert media.loudness(BY_EMAIL[email].tone_hz, at_s, at_s + 1) > 0.15, (email, at_s)
+        comes_back(osei)
+        assert of_call(portal) == before
+        assert_goes_on_and_holds_every_second(portal, ada, osei, longer_than_s=20)
         osei.context.close()
+
+
+def test_a_portal_that_dies_in_the_middle_ends_neither_call_nor_recording(enter: Enter, portal: Portal) -> None:
+    ada, osei = enter(ADA), enter(OSEI)
+    story.begin(ada, osei)
+    story.is_recording(osei)
+    before = of_call(portal)
+    os.kill(child(portal, "uvicorn"), signal.SIGKILL)  # who watches it starts another one
+    osei.sees("Your line to the portal dropped")
+    comes_back(osei)
+    assert of_call(portal) == before
+    assert_goes_on_and_holds_every_second(portal, ada, osei, longer_than_s=3)
