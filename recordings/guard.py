@@ -58,7 +58,7 @@ REASON = "The leak guard stopped an answer that held somebody else's recording. 
 FACTS = frozenset({
     "id", "status", "reason", "started_at", "duration", "size", "segment_count", "stage", "retain_until", "legal_hold",
     "reason_code", "fault_code",
-    "created_at", "attempts", "fault", "finished_at", "not_before", "lease_until",
+    "created_at", "attempts", "finished_at", "not_before", "lease_until",
     "reported_at", "reported_by_role", "recording_pk", "line",
     "happened", "happened_at", "account", "state", "outcome",
     "asked_at", "kept_until", "answered_at", "answered_by", "confirmed_at", "confirmed_by", "withdrawn_at",
@@ -85,7 +85,7 @@ class Shown:
     recording: Recording
     viewer: Viewer
     seal: InitVar[object]
-    is_own: bool = True
+    is_own: bool
 
     def __post_init__(self, seal: object) -> None:
         # SECURITY: a page builder takes what has been through `show`, never a row that somebody wrapped themselves.

@@ -246,7 +246,7 @@ def test_the_guard_asks_once_however_many_rows(cast: Cast, django_assert_num_que
 
 def test_nobody_but_the_guard_says_what_may_be_shown(cast: Cast) -> None:
     with pytest.raises(TypeError):
-        guard.Shown(cast.ben.recording, cast.ada.patient.user, object())
+        guard.Shown(cast.ben.recording, cast.ada.patient.user, object(), is_own=True)
     with pytest.raises((AttributeError, TypeError)):
         pages.row(cast.ben.recording)  # type: ignore[arg-type]
 

@@ -21,8 +21,16 @@ COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }
 TAKES_NAMES = {"OuterRef", "F", "select_related", "values"}
 NARROWS = {"filter", "exclude", "get", "Q"}
+# As many again: at the very border itself it would be the other way round.
+MOVED_BY_ONE: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+}
 WORD = re.compile(r"[a-z_]+(\.[a-z_]+)?")
-SQL_CONDITION = re.compile(r"[\w.]+ = ('\w+'|[\w.]+|%s)")
+SQL_COMPARISON = re.compile(r"([\w.]+) (=|<|>) ('\w+'|[\w.]+|%s)")
+SQL_IS_NULL = re.compile(r"[\w.]+ IS (NOT )?NULL")
 # Types are for mypy; and a sentence in the log is no rule.
 SKIPPED_FIELDS = {"annotation", "returns", "type_params"}
 FORGETTABLE = (ast.Raise, ast.Expr, ast.If, ast.For, ast.With)
@@ -103,6 +111,8 @@ def _changes_of(node: ast.AST) -> Iterator[ast.AST]:
                 yield _copy(node, ifs=_without(ifs, index))
         case ast.Compare(ops=[operator]):
             yield _copy(node, ops=[COMPARISONS[type(operator)]()])
+            if type(operator) in MOVED_BY_ONE:
+                yield _copy(node, ops=[MOVED_BY_ONE[type(operator)]()])
         case ast.BoolOp(op=operator, values=values):
             yield _copy(node, op=ast.Or() if isinstance(operator, ast.And) else ast.And())
             for index in range(len(values)):
@@ -160,12 +170,23 @@ def _other_values(value: object) -> Iterator[object]:
 
 
 def _other_queries(sql: str) -> Iterator[str]:
-    """Yield the query with each AND and OR changed, and with each condition met by everything."""
+    """Yield the query with each AND and OR changed, each condition met by everything, turned round, moved by one."""
     for found in re.finditer(r"\b(AND|OR)\b", sql):
-        yield sql[: found.start()] + ("OR" if found[0] == "AND" else "AND") + sql[found.end() :]
-    for found in SQL_CONDITION.finditer(sql):
-        subject = "%s" if "%s" in found[0] else found[0].split(" ")[0]
-        yield f"{sql[: found.start()]}{subject} IS NOT NULL{sql[found.end() :]}"
+        yield _put(sql, found, "OR" if found[0] == "AND" else "AND")
+    for found in SQL_COMPARISON.finditer(sql):
+        subject, sign, border = found.groups()
+        yield _put(sql, found, f"{border if border == '%s' else subject} IS NOT NULL")
+        if sign != "=":
+            yield _put(sql, found, f"{subject} {sign}= {border}")
+            yield _put(sql, found, f"{subject} {'<' if sign == '>' else '>'}= {border}")
+    for found in SQL_IS_NULL.finditer(sql):
+        subject = found[0].split(" ")[0]
+        yield _put(sql, found, "1 = 1")
+        yield _put(sql, found, f"{subject} IS {'' if found[1] else 'NOT '}NULL")
+
+
+def _put(text: str, found: re.Match[str], other: str) -> str:
+    return text[: found.start()] + other + text[found.end() :]
 
 
 def _without(things: list[T], index: int) -> list[T]:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import traceback
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -110,7 +111,7 @@ def become(module: ModuleType, source: str) -> None:
     exec(compile(source, str(module.__file__), "exec"), vars(module))  # noqa: S102
     for name, old in before.items():
         new = vars(module)[name]
-        if isinstance(old, str | tuple | frozenset):
+        if isinstance(old, str | tuple | frozenset | timedelta):
             continue  # a plain value, which may be what was changed
         if isinstance(old, Q):
             vars(old).update(vars(new))
@@ -123,7 +124,7 @@ def _become_same(old: FunctionType | type, new: FunctionType | type) -> None:
     if isinstance(old, type):
         _become_class(old, new)
     else:
-        old.__code__, old.__defaults__ = new.__code__, new.__defaults__
+        old.__code__, old.__defaults__, old.__kwdefaults__ = new.__code__, new.__defaults__, new.__kwdefaults__
 
 
 def _become_class(old: type, new: type) -> None:

@@ -1,31 +1,25 @@
 """Of everything that decides who may see what, hardly a word can be changed without a test that fails."""
 
+from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from tests.figures import record
 from tests.mutation.changes import mutants_of
+from tests.mutation.forks import become
 from tests.mutation.runs import ROOT, outcome_of
 from tests.mutation.survivors import SURVIVORS
 
-# What kills most comes first: a mutant's run ends with the first test that fails.
+# What kills most comes first: a mutant's run ends with the first test that fails, and a survivor's with the last.
 EDGES = "tests/test_policy_edges.py"
 TESTS = {
-    "recordings/policy.py": [
-        EDGES, "tests/test_shares.py", "tests/test_share_rows.py", "tests/test_revocations.py",
-        "tests/test_suspensions.py", "tests/test_two_keys.py", "tests/test_missing.py",
-    ],
-    "recordings/guard.py": [
-        "tests/test_guard_edges.py", "tests/test_guard_shares.py", "tests/test_guard.py", "tests/test_guard_socket.py",
-        "tests/test_quarantine_pages.py", "tests/test_revocation_pages.py",
-    ],
-    "consultations/policy.py": [
-        EDGES, "tests/test_next_appointment.py", "tests/test_notes.py", "tests/test_note_pages.py", "tests/test_day.py",
-        "tests/test_booking.py",
-    ],
+    "recordings/policy.py": [EDGES, "tests/test_policy_shares.py"],
+    "recordings/guard.py": ["tests/test_guard_edges.py", "tests/test_guard_shares.py"],
+    "consultations/policy.py": [EDGES, "tests/test_policy_consultations.py"],
     "patients/policy.py": [EDGES, "tests/test_own_patients.py"],
-}  # fmt: skip
+}
 TARGET = 0.95
 
 
@@ -83,6 +77,11 @@ def test_every_mutant_has_a_name_of_its_own(path: str) -> None:
     assert len({(mutant.function, mutant.becomes) for mutant in mutants}) == len(mutants)
 
 
+def test_a_border_is_turned_round_and_moved_by_one() -> None:
+    mutants = mutants_of("def rule(at, end):\n    return at < end")
+    assert {mutant.becomes for mutant in mutants} == {"no return at < end", "return at >= end", "return at <= end"}
+
+
 def test_every_condition_of_a_query_is_met_by_everything_once() -> None:
     mutants = mutants_of('SQL = """\nSELECT id FROM a\nWHERE a.owner = %s AND (\n  a.x = \'y\' OR a.z = b.z)\n"""')
     assert {mutant.becomes for mutant in mutants} == {
@@ -92,6 +91,31 @@ def test_every_condition_of_a_query_is_met_by_everything_once() -> None:
         "a.x IS NOT NULL OR a.z = b.z)",
         "a.x = 'y' OR a.z IS NOT NULL)",
     }
+
+
+def test_borders_and_absences_in_a_query_are_dropped_turned_round_and_moved_by_one() -> None:
+    mutants = mutants_of('SQL = """\nSELECT id FROM a\nWHERE a.ends > %s\nAND (a.x IS NULL)\n"""')
+    assert {mutant.becomes for mutant in mutants} == {
+        "WHERE %s IS NOT NULL",
+        "WHERE a.ends >= %s",
+        "WHERE a.ends <= %s",
+        "OR (a.x IS NULL)",
+        "AND (1 = 1)",
+        "AND (a.x IS NOT NULL)",
+    }
+
+
+FEW = "from datetime import timedelta\nFEW = timedelta(minutes=%s)\ndef rule(at, *, most=%s):\n    return at < most"
+
+
+def test_a_mutant_changes_what_a_function_takes_for_granted_and_values_of_a_module() -> None:
+    module = ModuleType("rules")
+    module.__file__ = "rules.py"
+    exec(FEW % (1, 1), vars(module))  # noqa: S102
+    imported = module.rule
+    become(module, FEW % (2, 2))
+    assert module.rule is imported and imported(1)
+    assert timedelta(minutes=2) == module.FEW
 
 
 def test_a_survivor_is_listed_with_a_reason() -> None:
