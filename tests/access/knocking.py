@@ -104,8 +104,8 @@ class Browser(RequestFactory):
         return self.handler(self._base_environ(**request))
 
 
-def knock(browser: Browser, asked: Asked) -> Answer:
-    """Send a request and take back everything it changed."""
+def knock(browser: Browser, asked: Asked, *, look: Callable[[set[str]], None] = lambda wrote: None) -> Answer:
+    """Send a request and take back everything it changed, after a last `look`, which is told the tables it wrote."""
     wrote: set[str] = set()
 
     def noted(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
@@ -118,6 +118,7 @@ def knock(browser: Browser, asked: Asked) -> Answer:
             asked.method, asked.path, asked.body, asked.content_type, headers=dict(asked.headers)
         )
         body = body_of(response) if response.streaming else response.content
+        look(wrote)
         transaction.set_rollback(True)
     headers = tuple(sorted((name, value) for name, value in response.items() if name != "Expires"))
     cookies, told = _cookies(response.cookies)
