@@ -8,7 +8,7 @@ import logging
 import random
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -25,6 +25,7 @@ from consultations import policy as consultation_policy
 from consultations import views as consultation_views
 from consultations.booking import book
 from consultations.models import Consultation, Participant
+from patients import policy as patient_policy
 from patients.models import CareRelationship, Clinician, Patient
 from patients.services import end_care
 from recordings import playback, policy
@@ -43,9 +44,9 @@ Ids = set[uuid.UUID]
 
 @dataclass
 class Town:
-    """`sees` and `plays` are the notes: user → what they may see or play, as it was thrown.
+    """`knows`, `sees` and `plays` are the notes: user → the patients, consultations and replays that are theirs.
 
-    Of the latter `shared` is not of their own consultations.
+    As it was thrown; of the replays `shared` is not of their own consultations.
     """
 
     dice: random.Random
@@ -53,6 +54,7 @@ class Town:
     clinicians: list[Clinician] = field(default_factory=list)
     held: dict[uuid.UUID, Consultation] = field(default_factory=dict)
     recordings: dict[uuid.UUID, Recording] = field(default_factory=dict)
+    knows: dict[uuid.UUID, Ids] = field(default_factory=dict)
     sees: dict[uuid.UUID, Ids] = field(default_factory=dict)
     plays: dict[uuid.UUID, Ids] = field(default_factory=dict)
     shared: dict[uuid.UUID, Ids] = field(default_factory=dict)
@@ -65,7 +67,7 @@ def settle(dice: random.Random, people: int, recordings: int) -> Town:
     town = Town(dice)
     town.patients = [make_patient(f"P {uuid.uuid4().hex}") for _ in range(people // 2)]
     town.clinicians = [make_clinician(f"C {uuid.uuid4().hex}") for _ in range(people - people // 2)]
-    town.sees, town.plays, town.shared = ({user.pk: set() for user in town.people()} for _ in range(3))
+    town.knows, town.sees, town.plays, town.shared = ({user.pk: set() for user in town.people()} for _ in range(4))
     for number in range(recordings):
         hold(town, timezone.now() - timedelta(hours=number + 2))
     return town
@@ -81,6 +83,10 @@ def hold(town: Town, at) -> None:
     Recording.objects.filter(pk=recording.pk).update(status=status)
     for user in (patient.user, clinician.user):
         assert user is not None
+        town.knows[user.pk].add(patient.pk)
+        if dice.random() < 0.15:
+            patient_policy.revoke_view(patient, user)
+            town.knows[user.pk].remove(patient.pk)
         if dice.random() < 0.15:
             consultation_policy.revoke_place(Participant.objects.get(consultation=held, user=user))
         else:
@@ -96,6 +102,8 @@ def hold(town: Town, at) -> None:
         assign_perm(f"recordings.{policy.PLAY}", stray, recording)
         assign_perm(f"consultations.{consultation_policy.VIEW}", stray, held)
         assign_perm(f"consultations.{consultation_policy.JOIN}", stray, held)
+        if not CareRelationship.objects.filter(patient=patient, clinician__user=stray).exists():
+            patient_policy.grant_view(patient, stray)
 
 
 def share(town: Town, recording: Recording, status: str) -> None:
@@ -122,14 +130,18 @@ def upset(town: Town) -> None:
     for care in CareRelationship.objects.filter(until=None).order_by("since", "pk"):
         if town.dice.random() < 0.2:
             end_care(care, now=timezone.now())
+            town.knows[care.clinician.user_id].discard(care.patient_id)
+            if town.dice.random() < 0.5:  # a grant that nothing justifies any more
+                patient_policy.grant_view(care.patient, care.clinician.user)
     gone = town.dice.sample(town.clinicians, max(1, len(town.clinicians) // 8))
     Clinician.objects.filter(pk__in=[clinician.pk for clinician in gone]).update(is_active=False)
     off = town.dice.sample(town.people(), max(1, len(town.people()) // 10))
     User.objects.filter(pk__in=[user.pk for user in off]).update(is_active=False)
     for user in (clinician.user for clinician in gone):
-        town.sees[user.pk], town.plays[user.pk] = set(), town.plays[user.pk] & town.shared[user.pk]
+        town.knows[user.pk], town.sees[user.pk] = set(), set()
+        town.plays[user.pk] &= town.shared[user.pk]
     for user in off:
-        town.sees[user.pk], town.plays[user.pk] = set(), set()
+        town.knows[user.pk], town.sees[user.pk], town.plays[user.pk] = set(), set(), set()
 
 
 def named(client: Client, address: str, kind: str) -> Ids:
@@ -140,25 +152,30 @@ def named(client: Client, address: str, kind: str) -> Ids:
 def surfaces(town: Town, user: User, viewer: Viewer, asked: Ids) -> dict[str, Ids]:
     """Return what each way of looking gives this person; `asked` are those tried one by one."""
     client = viewer.client
-    shared = town.shared[user.pk] & town.plays[user.pk]  # the clinic has the rows of one's own consultations alone
-    clinic = named(client, "/clinic/recordings/recording/", "clinic/recordings/recording")
-    assert not clinic & shared
     return {
         "list": named(client, "/recordings/", "recordings"),
         "policy": set(policy.playable_by(user).values_list("pk", flat=True)),
         "decision": {pk for pk in town.recordings if policy.decide(user, pk).recording is not None},
         "page": {pk for pk in asked if client.get(f"/recordings/{pk}/").status_code == 200},
         "media": {pk for pk in asked if viewer.get(pk, Range="bytes=0-3").status_code == 206},
-        "clinic": clinic | shared if works_here(user) else {pk for pk in town.plays[user.pk] if not clinic},
-        "row": shared
-        | {pk for pk in asked if client.get(f"/clinic/recordings/recording/{pk}/change/").status_code == 200}
-        if works_here(user)
-        else town.plays[user.pk],
+    }
+
+
+def rows(client: Client, kind: str, asked: Ids) -> dict[str, Ids]:
+    """Return what the clinic has of this kind for whoever asks."""
+    site = f"clinic/{kind}"
+    return {
+        f"{site} list": named(client, f"/{site}/", site),
+        f"{site} row": {pk for pk in asked if client.get(f"/{site}/{pk}/change/").status_code == 200},
     }
 
 
 def works_here(user: User) -> bool:
     return Clinician.objects.filter(user=user.pk, is_active=True, user__is_active=True).exists()
+
+
+def patient_surfaces(user: User) -> dict[str, Ids]:
+    return {"patients": set(patient_policy.visible_to(user).values_list("pk", flat=True))}
 
 
 def consultation_surfaces(town: Town, user: User, client: Client, asked: Ids) -> dict[str, Ids]:
@@ -180,17 +197,29 @@ def stays_open(house: House, user: User, client: Client, consultation: uuid.UUID
     return code == 4410
 
 
+def some(town: Town, ids: Collection[uuid.UUID], most: int) -> Ids:
+    return set(town.dice.sample(sorted(ids), min(most, len(ids))))
+
+
 def disagreements(town: Town, house: House, *, others: int, sockets: int) -> list[str]:
     """Return whoever gets something else than the notes say. `others`: how many are asked one by one beside theirs."""
     viewers = {user.pk: Viewer(user) for user in town.people()}  # their sessions are older than what happens next
     upset(town)
     wrong = []
     for user in town.people():
-        viewer, plays, sees = viewers[user.pk], town.plays[user.pk], town.sees[user.pk]
-        asked = plays | set(town.dice.sample(sorted(town.recordings), min(others, len(town.recordings))))
-        seen = sees | set(town.dice.sample(sorted(town.held), min(others, len(town.held))))
-        ways = [(surfaces(town, user, viewer, asked), plays)]
-        ways.append((consultation_surfaces(town, user, viewer.client, seen), sees))
+        viewer, client, knows = viewers[user.pk], viewers[user.pk].client, town.knows[user.pk]
+        plays, sees, own = town.plays[user.pk], town.sees[user.pk], town.plays[user.pk] - town.shared[user.pk]
+        asked, seen = plays | some(town, town.recordings, others), sees | some(town, town.held, others)
+        known = knows | some(town, [patient.pk for patient in town.patients], others)
+        has_clinic = works_here(user)  # and there the rows of one's own consultations alone
+        ways = [
+            (surfaces(town, user, viewer, asked), plays),
+            (consultation_surfaces(town, user, client, seen), sees),
+            (patient_surfaces(user), knows),
+            (rows(client, "recordings/recording", asked), own if has_clinic else set()),
+            (rows(client, "consultations/consultation", seen), sees if has_clinic else set()),
+            (rows(client, "patients/patient", known), knows if has_clinic else set()),
+        ]
         wrong += [
             f"{user.name}: {way} differs in {sorted(given ^ expected)}"
             for given_by, expected in ways
@@ -216,7 +245,8 @@ def long_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (playback, consultation_views):
         monkeypatch.setattr(module, "PER_PAGE", 1000)
     monkeypatch.setattr(refusals, "MOST", 1_000_000)  # everybody asks for everything here, within a minute
-    monkeypatch.setattr(clinic_site._registry[Recording], "list_per_page", 1000)
+    for model in (Recording, Consultation, Patient):
+        monkeypatch.setattr(clinic_site._registry[model], "list_per_page", 1000)
 
 
 @pytest.mark.parametrize("seed", SEEDS[:1])
@@ -227,6 +257,7 @@ def test_every_surface_gives_everybody_the_same(seed: int, long_lists) -> None:
         assert disagreements(town, house, others=8, sockets=3) == []
         assert sum(map(len, town.plays.values())) > 20, "the dice left too little to compare"
         assert sum(map(len, town.shared.values())) > 3, "the dice left too few shares"
+        assert sum(map(len, town.knows.values())) > 10, "the dice left too little care"
 
 
 @pytest.mark.long
