@@ -53,6 +53,7 @@ def test_five_patients_switch_twenty_times_each() -> None:
     everybody_is_served_their_own(outcome)
 
 
+@pytest.mark.database
 @pytest.mark.long
 def test_fifty_patients_switch_a_thousand_times() -> None:
     outcome = run(50, 20, seed=seed())
