@@ -32,7 +32,10 @@ TAKES_BODIES = ("patient", "clinician")
 # One's own, and yet refused: the body was read for that.
 READS = GIVES | {"over", "conflict"}
 OWNERS = (Patient, Clinician, get_user_model())
-HOURS = {"weekday": "1", "starts": "09:00", "ends": "10:00", "slot_minutes": "15", "valid_from": "2026-01-01"}
+HOURS = {
+    "weekday": "1", "starts": "09:00", "ends": "10:00", "slot_minutes": "15", "time_zone": "Europe/London",
+    "valid_from": "2026-01-01", "valid_until": "",
+}  # fmt: skip
 OFF = {"starts_at_0": "2027-01-11", "starts_at_1": "09:00", "ends_at_0": "2027-01-11", "ends_at_1": "10:00"}
 
 
@@ -47,8 +50,8 @@ def whole(door: Door, own: str) -> dict[str, Any]:
         "/consultations/<pk>/message/": {"text": "A few words"},
         "/book/offers/<pk>/": {"act": "take"},
         "/account/needs/": {"communication_needs": "Large print"},
-        "/clinic/consultations/availability/add/": {**HOURS, "time_zone": "Europe/London"},
-        "/clinic/consultations/availability/<object_id>/change/": {**HOURS, "time_zone": "Europe/London"},
+        "/clinic/consultations/availability/add/": HOURS,
+        "/clinic/consultations/availability/<object_id>/change/": HOURS,
         "/clinic/consultations/timeoff/add/": OFF,
         "/clinic/consultations/timeoff/<object_id>/change/": OFF,
         "/clinic/consultations/notetemplate/add/": {"name": "Mine", "text": "Words"},
