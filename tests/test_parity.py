@@ -127,7 +127,7 @@ def share(town: Town, recording: Recording, status: str) -> None:
 
 def upset(town: Town) -> None:
     """Let care end, clinicians leave and accounts be switched off; take it from the notes."""
-    for care in CareRelationship.objects.filter(until=None).order_by("since", "pk"):
+    for care in CareRelationship.objects.filter(patient__in=town.patients, until=None).order_by("since", "pk"):
         if town.dice.random() < 0.2:
             end_care(care, now=timezone.now())
             town.knows[care.clinician.user_id].discard(care.patient_id)
