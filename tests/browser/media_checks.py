@@ -15,6 +15,7 @@ SMALL = Size(160, 90)
 Half = slice  # columns of a small picture
 LEFT, RIGHT, WHOLE = slice(0, SMALL.width // 2), slice(SMALL.width // 2, SMALL.width), slice(0, SMALL.width)
 
+JITTER_S = 0.03
 HIGHEST_RISE_HZ = 120  # a person's tone rises from its base by 2 Hz a second, for a minute
 
 
@@ -83,12 +84,15 @@ def decode(media: bytes) -> Replay:
         duration = float(container.duration or 0) / av.time_base
         resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
         sound = np.zeros(int((duration + 2) * RATE), dtype=np.float32)
-        pictures = []
+        pictures, end = [], 0
         for frame in container.decode():
             if isinstance(frame, av.VideoFrame):
                 pictures.append((float(frame.time or 0), frame.reformat(*SMALL, "rgb24").to_ndarray()))
                 continue
-            at = round(float(frame.time or 0) * RATE)
+            # Browsers stamp sound up to 10 ms beside its place. Players play it in one piece, and so is it put together:
+            # a pure tone would else be heard beside its pitch.
+            said = round(float(frame.time or 0) * RATE)
+            at = end if abs(said - end) < RATE * JITTER_S else said
             for piece in resampler.resample(frame):
                 samples = piece.to_ndarray().reshape(-1)
                 end = min(len(sound), at + len(samples))

@@ -33,12 +33,21 @@ def begin(patient: Somebody, clinician: Somebody, *, patient_allows: bool = True
 
 def switch_to_video(asker: Somebody, other: Somebody) -> float:
     """Return the seconds from accepting to the first new picture of the asker, by the clock of the other's page."""
-    for person in (asker, other):
-        person.page.evaluate(WATCH_FOR_A_PICTURE)
+    watch_for_a_picture(asker, other)
     asker.press("Turn on video")
     other.press("Accept video")
-    took_ms = other.page.wait_for_function("() => window.__pictureTookMs", timeout=20_000).json_value()
-    asker.page.wait_for_function("() => window.__pictureTookMs", timeout=20_000)
+    sees_a_picture(asker)
+    return sees_a_picture(other)
+
+
+def watch_for_a_picture(*people: Somebody) -> None:
+    for person in people:
+        person.page.evaluate(WATCH_FOR_A_PICTURE)
+
+
+def sees_a_picture(person: Somebody) -> float:
+    """Return the seconds from watching, or from accepting video, to the first new picture of the other person."""
+    took_ms = person.page.wait_for_function("() => window.__pictureTookMs", timeout=20_000).json_value()
     return float(took_ms) / 1000
 
 

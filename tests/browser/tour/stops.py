@@ -47,6 +47,7 @@ def _is_admitted(people: People) -> None:
 
 
 def _is_asked(people: People) -> None:
+    story.watch_for_a_picture(people(ADA), people(OSEI))
     people(OSEI).press("Turn on video")
     people(ADA).page.get_by_role("button", name="Accept video").wait_for()
 
@@ -55,7 +56,7 @@ def _sees_video(people: People) -> None:
     ada = people(ADA)
     ada.press("Accept video")
     for person in (ada, people(OSEI)):
-        person.page.wait_for_function(story.MOVING_PICTURE, timeout=15_000)
+        story.sees_a_picture(person)
 
 
 def _writes_a_note(people: People) -> None:
