@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from consultations import realtime
+from consultations.lapsing import lapse_old_answers
 from consultations.models import Call, CallEvent, Consultation, Participant
 from consultations.services import may_be_joined
 from consultations.signals import call_changed
@@ -24,18 +25,22 @@ class Refused(Exception):
         self.code, self.detail, self.extra = code, detail, extra
 
 
+@transaction.atomic
 def open_call(consultation: Consultation, *, now: datetime) -> Call:
-    """Return the consultation's live call, opened now if there is none.
+    """Return the consultation's live call, opened now if there is none. Who allowed recording in words that are no
+    longer in use then is asked anew.
 
     Errors: Refused("closed") outside the time in which the consultation can be joined.
     """
     if not may_be_joined(consultation, now=now):
         raise Refused("closed", "This consultation cannot be joined now.")
-    call, _ = Call.objects.get_or_create(
+    call, is_new = Call.objects.get_or_create(
         consultation=consultation,
         status=Call.Status.LIVE,
         defaults={"patient": consultation.patient, "clinician": consultation.clinician, "opened_at": now},
     )
+    if is_new:
+        lapse_old_answers(call, now=now)
     return call
 
 

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_safe
 
 from accounts.roles import LANDING, role_of
 from audit import refusals
-from consultations import booking, booking_pages, day_pages, next_appointment, note_pages, pages, policy
+from consultations import booking, booking_pages, consent_pages, day_pages, next_appointment, note_pages, pages, policy
 from consultations.models import ConsentWording, Consultation, Participant
-from consultations.services import may_be_joined
+from consultations.services import is_expected, may_be_joined
 from consultations.wordings import asked_with
 
 PER_PAGE = 25
@@ -54,6 +54,8 @@ def consultation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         **_note(request, consultation, now),
         "wait": day_pages.wait(request.user, consultation, now=now),
         **_follow_up(request, consultation),
+        "is_expected": is_expected(consultation, now=now),
+        "answer": consent_pages.answer_of(request.user, consultation, now=now),
         "has_begun": consultation.calls.filter(started_at__isnull=False).exists(),
     }
     return render(request, "consultations/detail.html", context)
@@ -96,6 +98,13 @@ def call(request: HttpRequest, pk: UUID) -> HttpResponse:
         "wait": day_pages.wait(request.user, place.consultation, now=timezone.now()),
     }
     return render(request, "consultations/call.html", context)
+
+
+@require_safe
+@login_required
+def check(request: HttpRequest) -> HttpResponse:
+    """Try microphone, camera and sound without joining anything: the page sends nothing."""
+    return render(request, "consultations/check.html", {"config": {"camera": settings.CALL_CAMERA}})
 
 
 def _config(

@@ -16,7 +16,7 @@ from accounts.roles import LANDING, role_of
 from accounts.sites import clinic_site
 from audit import ledger
 from audit.ledger import actor_of
-from consultations import booking_pages, day_pages, note_pages
+from consultations import booking_pages, consent_pages, day_pages, note_pages
 from consultations import pages as consultation_pages
 from recordings import missing, playback, safe
 from recordings import pages as recording_pages
@@ -55,6 +55,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "next": upcoming[0] if upcoming else None,
         "wait": day_pages.wait(request.user, upcoming[0]["consultation"], now=now) if upcoming else None,
+        "answer": consent_pages.answer_of(request.user, upcoming[0]["consultation"], now=now) if upcoming else None,
         "upcoming": upcoming[1:],
         "waiting": booking_pages.waiting(request.user, now),
         "last_replays": recording_pages.rows(replays),
