@@ -5,7 +5,7 @@ const OPEN = "\u2af7", CLOSE = "\u2af8";
 // Before the words are loaded, as on a page.
 globalThis.gettext = (sentence) => `${OPEN}${sentence}${CLOSE}`;
 globalThis.document ??= { documentElement: { lang: "en" } };
-const modules = { call: await import("../../static/js/call/words.js"), note: await import("../../static/js/note/words.js") };
+const modules = { call: await import("../../static/js/call/words.js"), note: await import("../../static/js/note/words.js"), check: await import("../../static/js/check/words.js") };
 // What they work with, and say to nobody.
 const NOT_SAID = new Set(["shortName", "duration", "timeOfDay", "silentMicrophones"]);
 const NOTICES = ["asking", "declined", "lapsed", "lapsedToMe", "gone", "goneToMe", "camera", "cameraLost", "notNow", "consentNotNoted"];

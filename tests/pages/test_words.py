@@ -110,4 +110,4 @@ def test_scripts_that_speak_come_after_the_catalogue(pages: list[Page]) -> None:
             if any(name.endswith("/words.js") for name in with_imports(own_file(address) or "js/portal.js")):
                 speaking.add(page.door)
                 assert reverse("javascript-catalog") in addresses[: addresses.index(address)], f"{address} on {page}"
-    assert len(speaking) == 2
+    assert len(speaking) == 3

@@ -1,6 +1,9 @@
 // @ts-check
 /** Every word the call page says from script. Plain English: what happened, what it means, what to do. */
 import { filled, gettext } from "../translated.js";
+import { cameraProblem, pressCamera } from "./deviceWords.js";
+
+export * from "./deviceWords.js";
 
 const TITLES = /^(dr|prof|professor|mr|mrs|ms|miss|mx|sir)\.?$/i;
 
@@ -23,19 +26,6 @@ export function timeOfDay(iso, language) {
   return new Date(iso).toLocaleTimeString(language || undefined, { hour: "2-digit", minute: "2-digit" });
 }
 
-export const microphone = {
-  asking: gettext("Your browser is asking to use your microphone. Choose Allow."),
-  on: gettext("Your microphone works. Say something: the bar moves with your voice."),
-  interrupted: gettext("Your microphone is paused by another call or program. It comes back when that ends."),
-  denied: gettext("This page may not use your microphone. Allow it in the address bar, then press Try again. You can still join and listen."),
-  missing: gettext("No microphone was found. Plug one in, then press Try again. You can still join and listen."),
-  busy: gettext("Your microphone is used by another program. Close it, then press Try again. You can still join and listen."),
-  unsupported: gettext("This browser offers no microphone here. Chrome, Edge, Firefox and Safari do. You can still join and listen."),
-};
-
-/** With these nobody hears this person. */
-export const silentMicrophones = new Set(["denied", "missing", "busy", "unsupported"]);
-
 export const microphoneInRoom = /** @type {Record<string, string>} */ ({
   denied: gettext("This page may not use your microphone, so nobody hears you. Allow it in the address bar, then turn it on again."),
   missing: gettext("Your microphone is gone, so nobody hears you. Plug one in: it is used at once."),
@@ -43,21 +33,8 @@ export const microphoneInRoom = /** @type {Record<string, string>} */ ({
   interrupted: gettext("Your microphone is paused by another call or program, so nobody hears you until that ends."),
 });
 
-export const cameraProblem = /** @type {Record<string, string>} */ ({
-  denied: gettext("This page may not use your camera. Allow it in the address bar, then try again."),
-  missing: gettext("No camera was found. Plug one in, then try again."),
-  busy: gettext("Your camera is used by another program. Close it, then try again."),
-  unsupported: gettext("This browser offers no camera here."),
-});
-
-export const cameraCheck = /** @type {Record<string, string>} */ ({
-  off: gettext("You start with sound only. Your camera is off."),
-  asking: gettext("Your browser is asking to use your camera. Choose Allow."),
-  on: gettext("Only you see this picture. It goes off when you join the room."),
-});
-
 export const lobby = {
-  checkOn: gettext("Check my camera"), checkOff: gettext("Turn the camera off"),
+  checkOn: pressCamera.on, checkOff: pressCamera.off,
   connecting: gettext("Opening your room"),
   connectingText: gettext("One moment."),
   /** @param {string} name */ willLetYouIn: (name) => filled(gettext("%(name)s will let you in"), { name }),

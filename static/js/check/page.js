@@ -1,7 +1,7 @@
 // @ts-check
 /** Shows what the check has found. Draws; opens no device itself. */
 import { enable, onPress, setPicture, setText, show } from "../call/ui/dom.js";
-import * as call from "../call/words.js";
+import * as call from "../call/deviceWords.js";
 import * as words from "./words.js";
 
 /** @typedef {{mic: string, micName: string, heard: boolean, check: string, sound: string}} Findings */
@@ -29,7 +29,7 @@ export function createPage({ parts, picture, press }) {
     enable(parts.mic, mic !== "asking" && mic !== "on");
     setText(parts.camera_text, words.camera[check] ?? call.cameraCheck[check] ?? call.cameraProblem[check] ?? call.cameraProblem.busy);
     parts.camera_text.dataset.state = check in call.cameraProblem ? "problem" : check;
-    setText(parts.camera, check === "on" ? call.lobby.checkOff : call.lobby.checkOn);
+    setText(parts.camera, check === "on" ? call.pressCamera.off : call.pressCamera.on);
     show(parts.preview, check === "on");
     setPicture(parts.preview, picture());
     if (sound !== "off") setText(parts.sound_text, words.sound[sound]);
