@@ -64,6 +64,7 @@ FACTS = frozenset({
     "asked_at", "kept_until", "answered_at", "answered_by", "confirmed_at", "confirmed_by", "withdrawn_at",
     "emptied_at",
     "note", "handled_at", "handled_by", "why", "revoked_at", "revoked_by", "ended_at", "ended_by", "give_back",
+    "why_back",
 })  # fmt: skip
 
 

@@ -20,7 +20,8 @@ from accounts.models import User
 from audit.models import Action, Entry
 from recordings.guard import Shown
 from recordings.models import AccessReport, PlaybackRevocation, Share
-from recordings.spoken import name_of, seconds_of, spoken
+from recordings.revocations import WhyBack
+from recordings.spoken import FACTS, name_of, seconds_of, spoken
 
 PER_PAGE = 25
 # Told in other lines: seconds stand with their viewing, a report with the line it is about.
@@ -47,6 +48,7 @@ WORDS = {
     Action.AGREED: gettext_lazy("agreed to share it with %(name)s until %(until)s"),
 }
 BY_REASON = {
+    (Action.OPENED, FACTS): gettext_lazy("looked at its state and dates, not at what it holds"),
     (Action.UNSHARED, "withdrawn"): gettext_lazy("ended the share with %(name)s"),
     (Action.UNSHARED, "declined"): gettext_lazy("decided that it is not shared with %(name)s"),
     (Action.UNSHARED, "ran_out"): gettext_lazy("closed the share with %(name)s: its time was over"),
@@ -188,7 +190,7 @@ def _what(entry: Entry, known: _Known) -> str:
     if entry.action == Action.LISTED:
         times = known.listed.get(entry.seq, 1)
         return ngettext("saw it in a list", "saw it in a list, %(n)d times that day", times) % {"n": times}
-    if entry.action == Action.OPENED:
+    if entry.action == Action.OPENED and entry.reason != FACTS:
         seconds = known.seconds.get(entry.detail.get("viewing", ""), 0)
         return _("watched %(time)s") % {"time": spoken(seconds)} if seconds else _("opened it")
     if entry.action == Action.REFUSED and entry.reason.startswith("replay_"):
@@ -214,4 +216,6 @@ def _why(entry: Entry) -> str:
         return str(WHY_REFUSED.get(entry.reason, ""))
     if entry.action == Action.REVOKED and entry.reason in PlaybackRevocation.Why.values:
         return str(PlaybackRevocation.Why(entry.reason).label)
+    if entry.action == Action.GRANTED and entry.detail.get("why") in WhyBack.values:
+        return str(WhyBack(entry.detail["why"]).label)
     return ""

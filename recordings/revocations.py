@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from audit import ledger
@@ -12,6 +13,14 @@ from recordings import policy
 from recordings.models import PlaybackRevocation, Recording
 
 Why = PlaybackRevocation.Why
+
+
+class WhyBack(models.TextChoices):
+    """Why a right is given back; it stands in the line of the ledger."""
+
+    MISTAKE = "mistake", _("it was taken by mistake")
+    SETTLED = "settled", _("what it was taken for is settled")
+    NEEDED = "needed", _("they need it for this patient's care")
 
 
 @transaction.atomic
@@ -38,7 +47,7 @@ def revoke_playback(recording: Recording, user: User, *, why: Why, actor: Actor,
 
 
 @transaction.atomic
-def restore_playback(revocation: PlaybackRevocation, *, actor: Actor, now: datetime) -> None:
+def restore_playback(revocation: PlaybackRevocation, *, why: WhyBack, actor: Actor, now: datetime) -> None:
     """End a revocation and grant again. Idempotent because it ends once.
 
     Before the first replay there is nothing to grant yet: publishing it does. Errors: ValueError without a person,
@@ -52,7 +61,7 @@ def restore_playback(revocation: PlaybackRevocation, *, actor: Actor, now: datet
         return
     if kept.status not in Recording.UNPUBLISHED:
         policy.grant_playback(kept, only=revocation.user)
-    detail = {"to": str(revocation.user_id), "revocation": str(revocation.pk)}
+    detail = {"to": str(revocation.user_id), "revocation": str(revocation.pk), "why": why.value}
     line = Line(Action.GRANTED, "recording", kept.pk, kept.patient_id, reason="restored", detail=detail)
     ledger.append(actor, line, now=now)
 

@@ -15,7 +15,7 @@ from consultations.models import Participant
 from recordings import revocations
 from recordings.facts_only import FactsOnly
 from recordings.models import PlaybackRevocation, Recording, Share
-from recordings.revocations import Why
+from recordings.revocations import Why, WhyBack
 
 
 class TakeForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -36,6 +36,11 @@ class GiveBackForm(forms.ModelForm):  # type: ignore[type-arg]
     give_back = forms.BooleanField(
         label=_("Give the right back"),
         help_text=_("They can watch the recording again from this moment on, if it is still theirs to watch."),
+    )
+    why_back = forms.ChoiceField(
+        label=_("Why it is given back"),
+        choices=[("", "–"), *WhyBack.choices],
+        help_text=_("It stands in the ledger. Both people of the consultation read it."),
     )
 
 
@@ -65,7 +70,7 @@ class PlaybackRevocationAdmin(FactsOnly):
         if obj is None:
             return list(self.asked)
         facts = super().get_fields(request, obj)
-        return [*facts, "give_back"] if self.has_change_permission(request, obj) else facts
+        return [*facts, "give_back", "why_back"] if self.has_change_permission(request, obj) else facts
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return self.fields if obj else ()
@@ -82,7 +87,8 @@ class PlaybackRevocationAdmin(FactsOnly):
     def save_model(self, request: HttpRequest, obj: PlaybackRevocation, form: Any, change: bool) -> None:
         actor, now = actor_of(request), timezone.now()
         if change:
-            revocations.restore_playback(obj, actor=actor, now=now)
+            why = WhyBack(form.cleaned_data["why_back"])
+            revocations.restore_playback(obj, why=why, actor=actor, now=now)
             return
         made = revocations.revoke_playback(obj.recording, obj.user, why=Why(obj.why), actor=actor, now=now)
         obj.pk = made.pk

@@ -7,6 +7,9 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.models import Action, Entry
 
+# The reason of an opening that showed what is known of a recording and nothing of what it holds.
+FACTS = "facts"
+
 
 def name_of(person: User) -> str:
     clinician = getattr(person, "clinician", None)

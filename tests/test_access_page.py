@@ -99,12 +99,12 @@ def test_what_staff_did_with_it_is_there_too(cast: Cast) -> None:
     suspensions.resume(paused, note="All is well", actor=by, now=now)
     suspensions.suspend(Scope.RECORDING, cast.ben.recording.pk, reason="Looking", actor=by, now=now)
     revoked = revocations.revoke_playback(cast.ada.recording, cast.ada.clinician.user, why=Why.LEFT, actor=by, now=now)
-    revocations.restore_playback(revoked, actor=by, now=now)
+    revocations.restore_playback(revoked, why=revocations.WhyBack.SETTLED, actor=by, now=now)
     assert told(cast) == [
         ("Ari Admin", "staff", "paused it for everybody", ""),
         ("Ari Admin", "staff", "let it be watched again", ""),
         ("Ari Admin", "staff", "took from Dr Samuel Osei the right to watch", "they left"),
-        ("Ari Admin", "staff", "gave Dr Samuel Osei the right to watch", ""),
+        ("Ari Admin", "staff", "gave Dr Samuel Osei the right to watch", "what it was taken for is settled"),
     ]
 
 

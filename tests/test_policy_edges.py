@@ -208,7 +208,7 @@ def test_a_revocation_takes_that_recording_from_that_person_while_it_stands(acto
     revocations.revoke_playback(cast.ben.recording, user, **facts)
     revocations.revoke_playback(cast.ada.recording, cast.ben.patient.user, **facts)
     ended = revocations.revoke_playback(cast.ada.recording, user, **facts)
-    revocations.restore_playback(ended, actor=by, now=cast.now)
+    revocations.restore_playback(ended, why=revocations.WhyBack.SETTLED, actor=by, now=cast.now)
     assert stored(recordings.playable_by(user)) == {cast.ada.recording.pk}
     assert recordings.decide(user, cast.ada.recording.pk).reason == "both_keys"
     assert user in recordings.grant_playback(cast.ada.recording)

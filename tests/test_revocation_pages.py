@@ -14,6 +14,7 @@ from tests.shares import share
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 PAGE = "/admin/recordings/playbackrevocation/"
+BACK = {"give_back": "on", "why_back": "settled"}
 
 
 def client_of(user: User) -> Client:
@@ -41,11 +42,16 @@ def test_an_administrator_takes_a_right_with_a_reason_and_gives_it_back(cast: Ca
     assert not plays(clinician, cast) and plays(cast.ada.patient.user, cast)
     chief, page = client_of(cast.administrator), f"{PAGE}{revocation.pk}/change/"
     assert chief.post(page, {}).status_code == 200 and not plays(clinician, cast), "giving back is said expressly"
-    assert chief.post(page, {"give_back": "on"}).status_code == 302
+    for unsaid in ({"give_back": "on"}, {"give_back": "on", "why_back": "because"}):
+        assert chief.post(page, unsaid).status_code == 200 and not plays(clinician, cast), "a reason is needed"
+    assert chief.post(page, BACK).status_code == 302
     assert plays(clinician, cast)
-    assert chief.post(page, {"give_back": "on"}).status_code == 403, "it is given back once"
-    lines = Entry.objects.filter(actor=cast.administrator.pk).order_by("seq").values_list("action", "reason")
-    assert list(lines) == [(Action.REVOKED, "conduct"), (Action.GRANTED, "restored")]
+    assert chief.post(page, BACK).status_code == 403, "it is given back once"
+    lines = Entry.objects.filter(actor=cast.administrator.pk).exclude(reason="facts").order_by("seq")
+    said = [(line.action, line.reason, line.detail.get("why")) for line in lines]
+    assert said == [(Action.REVOKED, "conduct", None), (Action.GRANTED, "restored", "settled")]
+    history = client_of(cast.ada.patient.user).get(f"/recordings/{cast.ada.recording.pk}/access/").content.decode()
+    assert "what it was taken for is settled" in history
 
 
 def test_a_share_holders_right_is_taken_too(cast: Cast) -> None:
@@ -72,7 +78,7 @@ def test_staff_look_and_take_nothing(cast: Cast) -> None:
     clerk, page = client_of(cast.staff), f"{PAGE}{revocation.pk}/change/"
     for path in (PAGE, page):
         assert clerk.get(path).status_code == 200
-    assert clerk.post(page, {"give_back": "on"}).status_code == 403
+    assert clerk.post(page, BACK).status_code == 403
     assert take(cast, cast.ada.patient.user, by=cast.staff).status_code == 403
     assert plays(cast.ada.patient.user, cast) and not plays(cast.ada.clinician.user, cast)
 

@@ -30,7 +30,12 @@ def revoke(cast: Cast, user: User, why: Why = Why.OBJECTION) -> PlaybackRevocati
 
 
 def restore(cast: Cast, revocation: PlaybackRevocation) -> None:
-    revocations.restore_playback(revocation, actor=Actor(cast.administrator.pk), now=cast.now + timedelta(hours=1))
+    revocations.restore_playback(
+        revocation,
+        why=revocations.WhyBack.SETTLED,
+        actor=Actor(cast.administrator.pk),
+        now=cast.now + timedelta(hours=1),
+    )
 
 
 def decided(cast: Cast, user: User) -> str:
@@ -96,7 +101,8 @@ def test_granting_again_is_a_deliberate_act_that_ends_the_revocation(actor: str,
     for _ in range(2):
         restore(cast, revocation)
     assert decided(cast, user) == "both_keys"
-    assert lines(Action.GRANTED) == [("restored", {"to": str(user.pk), "revocation": str(revocation.pk)})]
+    said = {"to": str(user.pk), "revocation": str(revocation.pk), "why": "settled"}
+    assert lines(Action.GRANTED) == [("restored", said)]
     revocation.refresh_from_db()
     assert (revocation.ended_by_id, revocation.why) == (cast.administrator.pk, "objection")
     assert revoke(cast, user) != revocation, "and it can be taken anew"
@@ -145,7 +151,7 @@ def test_only_a_person_takes_and_gives_back(cast: Cast) -> None:
         )  # fmt: skip
     revocation = revoke(cast, user)
     with pytest.raises(ValueError, match="by a person"):
-        revocations.restore_playback(revocation, actor=ledger.PORTAL, now=cast.now)
+        revocations.restore_playback(revocation, why=revocations.WhyBack.SETTLED, actor=ledger.PORTAL, now=cast.now)
     assert decided(cast, user) == "revoked"
 
 

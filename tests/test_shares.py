@@ -291,7 +291,7 @@ def test_a_revoked_share_holder_gets_it_back_by_the_deliberate_act_alone(cast: C
     policy.grant_playback(cast.ada.recording)
     assert policy.decide(user, cast.ada.recording.pk).reason == "revoked"
     (revocation,) = cast.ada.recording.revocations.all()
-    revocations.restore_playback(revocation, actor=by, now=timezone.now())
+    revocations.restore_playback(revocation, why=revocations.WhyBack.SETTLED, actor=by, now=timezone.now())
     assert plays(user, cast)
 
 
@@ -299,7 +299,9 @@ def test_giving_back_after_the_share_ended_grants_nothing(cast: Cast) -> None:
     user = ENDS["revoked"][0](cast)
     withdraw(cast, Share.objects.get())
     (revocation,) = cast.ada.recording.revocations.all()
-    revocations.restore_playback(revocation, actor=Actor(cast.administrator.pk), now=timezone.now())
+    revocations.restore_playback(
+        revocation, why=revocations.WhyBack.SETTLED, actor=Actor(cast.administrator.pk), now=timezone.now()
+    )
     assert policy.decide(user, cast.ada.recording.pk).reason == "stranger"
 
 

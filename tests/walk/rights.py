@@ -52,7 +52,7 @@ class Rights(Walk):
         recording, user = pick([right for right in rights if right in self.model.revoked], one)
         story = self.story_of(recording)
         revocation = PlaybackRevocation.objects.get(recording=recording, user=user, ended_at=None)
-        revocations.restore_playback(revocation, actor=self.by, now=story.visit.now)
+        revocations.restore_playback(revocation, why=revocations.WhyBack.SETTLED, actor=self.by, now=story.visit.now)
         self.model.restore(recording, user)
 
     @rule(one=WHICH, scope=st.sampled_from(Scope))
