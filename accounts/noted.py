@@ -1,5 +1,6 @@
 """Staff pages about one person: who opens one, and what they change there, stands in the ledger."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -43,10 +44,11 @@ class ReasonForm(forms.ModelForm):  # type: ignore[type-arg]
         return facts
 
 
-class NotedAdmin(OfferedLookupsAdmin):
-    """SECURITY: the line is written before the page is made; with the ledger down nobody is shown."""
+class NotedPages(OfferedLookupsAdmin):
+    """Who looks at a row or at a list of them stands in the ledger.
 
-    change_form_template = "admin/noted_change_form.html"
+    SECURITY: the line is written before the page is made; with the ledger down nothing of it is shown.
+    """
 
     def patient_of(self, obj: Any) -> UUID | None:
         """Return whose patient's page this is, if it is one's."""
@@ -56,12 +58,16 @@ class NotedAdmin(OfferedLookupsAdmin):
         line = Line(action, self.opts.model_name or "", obj.pk, self.patient_of(obj), reason=reason, detail=detail)
         ledger.append(ledger.actor_of(request), line)
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Ask why only whoever may change something."""
-        fieldsets = super().get_fieldsets(request, obj)
-        if self.has_change_permission(request, obj):
-            return fieldsets
-        return [(name, {**has, "fields": [one for one in has["fields"] if one != "why"]}) for name, has in fieldsets]
+    def note_list(self, request: HttpRequest, shown: int, by: Iterable[str]) -> None:
+        """Say how many rows are shown and which filters were used, never what was searched for: it may be a name."""
+        line = Line(Action.LISTED, self.opts.model_name or "", detail={"shown": shown, "by": sorted(by)})
+        ledger.append(ledger.actor_of(request), line)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        page = super().changelist_view(request, extra_context)
+        if changes := (getattr(page, "context_data", None) or {}).get("cl"):
+            self.note_list(request, len(changes.result_list), {*changes.params, *(["q"] if changes.query else [])})
+        return page
 
     def render_change_form(
         self,
@@ -83,6 +89,19 @@ class NotedAdmin(OfferedLookupsAdmin):
         if obj is not None and self.has_view_or_change_permission(request, obj):
             self.note(request, Action.OPENED, obj, "history")
         return super().history_view(request, object_id, extra_context)
+
+
+class NotedAdmin(NotedPages):
+    """What is changed there stands in the ledger, too; and why, where it is somebody's access."""
+
+    change_form_template = "admin/noted_change_form.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Ask why only whoever may change something."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if self.has_change_permission(request, obj):
+            return fieldsets
+        return [(name, {**has, "fields": [one for one in has["fields"] if one != "why"]}) for name, has in fieldsets]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save, and say which fields were changed, never what they hold; in one transaction."""

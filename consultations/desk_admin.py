@@ -44,6 +44,9 @@ class DeskAdmin(SchedulingAdmin):
     def find(self, request: HttpRequest) -> HttpResponse:
         term = request.GET.get("q", "").strip()
         found = desk.find(term, now=timezone.now()) if term else []
+        if term:
+            line = Line(Action.LISTED, "patient", reason="desk", detail={"shown": len(found), "by": ["q"]})
+            ledger.append(actor_of(request), line)
         facts = {"term": term, "found": found, "are_more": len(found) == desk.MOST_FOUND}
         return self.page(request, "desk", _("Find a patient"), **facts)
 

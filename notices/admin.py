@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts.sites import OfferedLookupsAdmin
+from accounts.noted import NotedPages
 from notices import outbox
 from notices.models import Notice
 
@@ -39,7 +39,7 @@ class StateFilter(SimpleListFilter):
 
 
 @admin.register(Notice)
-class NoticeAdmin(OfferedLookupsAdmin):
+class NoticeAdmin(NotedPages):
     """SECURITY: what a notice is about is an id that these pages leave out; what it says is written nowhere."""
 
     list_display = ("due_at", "state", "kind", "user", "tries", "fault")

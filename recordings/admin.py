@@ -1,6 +1,7 @@
 """Staff see that recordings exist and how they are doing. No player, no media, no keys."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -11,6 +12,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.noted import NotedPages
 from audit.codes import as_code
 from audit.ledger import actor_of
 from patients.admin import NeverDeleted
@@ -88,7 +90,7 @@ class GoOnForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(PlaybackSuspension)
-class PlaybackSuspensionAdmin(NeverDeleted):
+class PlaybackSuspensionAdmin(NotedPages, NeverDeleted):
     """Administrators pause playback with a reason, and let it go on with a note. Staff see both."""
 
     list_display = ("scope", "opened_at", "opened_by", "reason", "closed_at", "closed_by")
@@ -99,6 +101,9 @@ class PlaybackSuspensionAdmin(NeverDeleted):
     raw_id_fields = ("recording", "patient", "clinician")
     pause_fields = ("scope", "recording", "patient", "clinician", "reason")
     fields = (*pause_fields, "opened_at", "opened_by", "closed_at", "closed_by", "note")
+
+    def patient_of(self, obj: PlaybackSuspension) -> UUID | None:
+        return obj.recording.patient_id if obj.recording else obj.patient_id
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return self.fields if obj else self.pause_fields

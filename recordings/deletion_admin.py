@@ -16,6 +16,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from audit.ledger import actor_of
+from audit.models import Action
 from recordings import deciders, deletion
 from recordings.deletion import Answer, CannotDelete
 from recordings.facts_only import FactsOnly
@@ -121,6 +122,7 @@ class DeletionRequestAdmin(FactsOnly):
         )
         if form.is_valid() or _asks(request, "take_back") or _asks(request, "confirm"):
             return self._act(request, asked, form)
+        self.note(request, Action.OPENED, asked)
         facts = {name: getattr(self, name)(asked) for name in ("started_at", "status", "retain_until", "legal_hold")}
         only_facts(facts)
         context = {

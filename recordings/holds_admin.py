@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.ledger import actor_of
 from recordings import holds
+from recordings.facts_only import note_facts
 from recordings.guard import only_facts
 from recordings.holds import CannotHold, Why
 from recordings.models import LegalHold, Recording
@@ -50,6 +51,7 @@ def page(request: HttpRequest, pk: UUID) -> HttpResponse:
             return redirect("admin:recordings_recording_change", pk)
         except CannotHold as refusal:
             form.add_error(None, str(refusal))
+    note_facts(request, pk, recording.patient_id, "legalhold")
     context = {
         **admin.site.each_context(request),
         "title": _("Legal hold"),

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.codes import as_code
 from audit.ledger import actor_of
+from audit.models import Action
 from recordings import retrying
 from recordings.facts_only import FactsOnly
 from recordings.models import ProcessingJob
@@ -74,6 +75,7 @@ class ProcessingJobAdmin(FactsOnly):
                 return redirect("admin:recordings_processingjob_change", queued.pk)
             except CannotRetry as refusal:
                 form.add_error(None, str(refusal))
+        self.note(request, Action.OPENED, job)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Try again"),

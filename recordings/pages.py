@@ -21,7 +21,7 @@ from consultations.models import Call, CallEvent, Participant
 from recordings import retention
 from recordings.guard import Shown
 from recordings.models import Expiry, ProcessingJob, Recording, RetentionPeriod, Share
-from recordings.spoken import name_of, seconds_of, spoken
+from recordings.spoken import FACTS, name_of, seconds_of, spoken
 
 Status = Recording.Status
 HOLES = {
@@ -187,7 +187,8 @@ def accesses(replays: Iterable[Shown], viewer: Viewer, *, most: int = 20) -> lis
     Everybody's last opening is among them, however often others came.
     """
     own = [one.recording.pk for one in replays if one.is_own]
-    opened = Entry.objects.filter(object_id__in=own, action__in=(Action.OPENED, Action.DOWNLOADED))
+    kinds = (Action.OPENED, Action.DOWNLOADED)
+    opened = Entry.objects.filter(object_id__in=own, action__in=kinds).exclude(reason=FACTS)
     newest = opened.order_by("-seq").values_list("seq", flat=True)[:most]
     last_of_each = opened.order_by().values("actor").annotate(last=Max("seq")).values_list("last", flat=True)
     entries = list(Entry.objects.filter(seq__in={*newest, *last_of_each}).order_by("-seq"))

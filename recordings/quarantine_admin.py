@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.ledger import actor_of
+from audit.models import Action
 from recordings import held_back, quarantine
 from recordings.facts_only import OfARecording
 from recordings.guard import only_facts
@@ -100,6 +101,7 @@ class QuarantineAdmin(OfARecording):
         form = ProposalForm(request.POST if _asks(request, "propose") else None, may_be_released=may_be_released)
         if request.method == "POST" and (not form.is_bound or form.is_valid()):
             return self._act(request, recording, form)
+        self.note(request, Action.OPENED, recording)
         now = timezone.now()
         proposal = quarantine.open_decision(recording, now=now)
         context = {

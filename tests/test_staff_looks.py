@@ -1,0 +1,108 @@
+"""Every view that staff have of a person or a recording stands in the ledger, lists as one line without names."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+from audit.ledger import Actor
+from audit.models import Action, Entry
+from recordings.models import ProcessingJob, Recording
+from recordings.suspensions import Scope, suspend
+from tests.cast import Cast, make_pieces
+from tests.ledgers import ledger_down
+from tests.replays import Viewer
+from tests.shares import share
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+LISTS = (
+    "accounts/user", "patients/patient", "patients/clinician", "patients/carerelationship",
+    "consultations/consultation", "notices/notice", "recordings/recording", "recordings/processingjob",
+    "recordings/accessreport", "recordings/deletionrequest", "recordings/playbackrevocation",
+    "recordings/quarantinedecision", "recordings/playbacksuspension",
+)  # fmt: skip
+
+
+def client_of(user: User) -> Client:
+    return Viewer(user).client
+
+
+def looks(user: User, action: Action) -> list[tuple]:
+    lines = Entry.objects.filter(actor=user.pk, action=action).order_by("seq")
+    return list(lines.values_list("object_type", "object_id", "patient", "reason"))
+
+
+def test_a_list_is_one_line_that_says_how_many_and_by_which_filters(cast: Cast) -> None:
+    chief = client_of(cast.administrator)
+    for page in LISTS:
+        assert chief.get(f"/admin/{page}/").status_code == 200, page
+    lines = Entry.objects.filter(actor=cast.administrator.pk).order_by("seq")
+    assert [line.object_type for line in lines] == [page.split("/")[1] for page in LISTS]
+    assert {(line.action, line.object_id, line.patient) for line in lines} == {(Action.LISTED, None, None)}
+    chief.get("/admin/patients/patient/", {"q": cast.ada.patient.name})
+    last = Entry.objects.latest("seq")
+    assert last.detail == {"shown": 1, "by": ["q"]} and cast.ada.patient.name not in str(last.detail)
+    chief.get("/admin/accounts/user/", {"is_active__exact": "1"})
+    assert Entry.objects.latest("seq").detail["by"] == ["is_active__exact"]
+
+
+def test_every_page_about_a_recording_is_a_look_at_it_that_its_people_read(cast: Cast) -> None:
+    pieces, recording, chief = make_pieces(cast.ada), cast.ada.recording, client_of(cast.administrator)
+    about = (recording.pk, recording.patient_id)
+    Recording.objects.filter(pk=recording.pk).update(status=Recording.Status.READY)
+    pages = [
+        reverse("admin:recordings_recording_change", args=[recording.pk]),
+        reverse("admin:recordings_recording_history", args=[recording.pk]),
+        reverse("admin:recording_hold", args=[recording.pk]),
+        reverse("admin:recordings_processingjob_change", args=[ProcessingJob.objects.get(recording=recording).pk]),
+        reverse("admin:processingjob_again", args=[pieces.job.pk]),
+        reverse("admin:recordings_quarantinedecision_change", args=[pieces.decision.pk]),
+    ]
+    for page in pages:
+        assert chief.get(page).status_code == 200, page
+    assert looks(cast.administrator, Action.OPENED) == [("recording", *about, "facts")] * len(pages)
+    patient = client_of(cast.ada.patient.user)
+    history = patient.get(f"/recordings/{recording.pk}/access/").content.decode()
+    assert history.count("looked at its state and dates, not at what it holds") == len(pages)
+    assert cast.administrator.name not in patient.get("/").content.decode(), "nobody has watched it"
+    stranger = client_of(cast.ben.patient.user)
+    assert stranger.get(f"/recordings/{recording.pk}/access/").status_code == 404
+
+
+def test_a_pause_is_a_page_about_its_patient(cast: Cast) -> None:
+    made = suspend(
+        Scope.RECORDING, cast.ada.recording.pk, reason="Why.", actor=Actor(cast.administrator.pk), now=cast.now
+    )
+    client_of(cast.staff).get(reverse("admin:recordings_playbacksuspension_change", args=[made.pk]))
+    assert looks(cast.staff, Action.OPENED) == [("playbacksuspension", made.pk, cast.ada.patient.pk, "")]
+
+
+def test_the_day_asks_again_and_is_one_line_in_ten_minutes(cast: Cast) -> None:
+    clerk = client_of(cast.staff)
+    for page in ("/admin/", "/admin/now/", "/admin/now/"):
+        assert clerk.get(page).status_code == 200
+    assert looks(cast.staff, Action.LISTED) == [("consultation", None, None, "day")]
+    client_of(cast.administrator).get("/admin/now/")
+    assert len(looks(cast.administrator, Action.LISTED)) == 1, "everybody for themselves"
+
+
+def test_looking_for_somebody_at_the_desk_is_noted_without_what_was_typed(cast: Cast) -> None:
+    clerk = client_of(cast.staff)
+    clerk.get("/admin/consultations/consultation/desk/")
+    assert looks(cast.staff, Action.LISTED) == []
+    clerk.get("/admin/consultations/consultation/desk/", {"q": cast.ada.patient.name})
+    last = Entry.objects.latest("seq")
+    assert (last.action, last.object_type, last.reason) == (Action.LISTED, "patient", "desk")
+    assert last.detail == {"shown": 1, "by": ["q"]}
+
+
+def test_without_the_ledger_nobody_is_shown(cast: Cast) -> None:
+    share(cast.ada)
+    clerk = client_of(cast.staff)
+    clerk.raise_request_exception = False
+    recording = reverse("admin:recordings_recording_change", args=[cast.ada.recording.pk])
+    with ledger_down():
+        assert [clerk.get(page).status_code for page in ("/admin/patients/patient/", recording)] == [503, 503]
+        day = clerk.get("/admin/")
+        assert day.status_code == 200 and "Waiting now" not in day.content.decode()
+    assert "Waiting now" in clerk.get("/admin/").content.decode()
