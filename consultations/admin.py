@@ -22,7 +22,7 @@ class ConsultationAdmin(DeskAdmin, NeverDeleted):
     """No form of Django's: booking, moving and cancelling write more with them, in one transaction."""
 
     change_form_template = "admin/consultations/consultation/change_form.html"
-    list_display = ("starts_at", "ends_at", "patient_name", "clinician", "status")
+    list_display = ("starts_at", "ends_at", "patient_name", "clinician", "status", "adjustments")
     list_filter = ("status", "clinician")
     list_select_related = ("patient", "clinician__user")
     search_fields = ("patient__name", "clinician__user__name")

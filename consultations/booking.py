@@ -244,6 +244,27 @@ def cancel(consultation: Consultation, *, by: User | None, now: datetime, why: s
     tell(signals.cancelled, consultation, now)
 
 
+@transaction.atomic
+def change_needs(consultation: Consultation, needs: str, *, by: User | None, now: datetime) -> None:
+    """Say what makes it easier for the patient, until it begins. Idempotent: the same words again write nothing.
+
+    Errors: NotChangeable when it has begun, is over or cancelled.
+    """
+    standing = Consultation.objects.select_for_update(of=("self",)).get(pk=consultation.pk)
+    if not may_still_need(standing, now=now):
+        raise NotChangeable(_("This consultation cannot be changed any more."))
+    if standing.adjustments == needs:
+        return
+    Consultation.objects.filter(pk=standing.pk).update(adjustments=needs)
+    consultation.adjustments = needs
+    write_down(standing, What.NEEDS, by=by, why="", now=now)
+
+
+def may_still_need(consultation: Consultation, *, now: datetime) -> bool:
+    """Say whether its patient may still say what makes it easier for them."""
+    return consultation.status in CHANGEABLE and now < consultation.ends_at
+
+
 def is_changeable(consultation: Consultation, *, now: datetime) -> bool:
     """Say whether its patient may still move or cancel it themselves."""
     return consultation.status in CHANGEABLE and now <= consultation.starts_at - settings.BOOKING_CHANGES_UNTIL_BEFORE

@@ -13,7 +13,17 @@ from consultations.booking import Wishes
 from consultations.models import Mode
 
 
-class WishesForm(forms.Form):
+class NeedsForm(forms.Form):
+    adjustments = forms.CharField(
+        label=_("What would make it easier for you?"),
+        max_length=300,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("For example an interpreter, more time, or somebody with you. The clinic sees this, too."),
+    )
+
+
+class WishesForm(NeedsForm):
     """Who and when stand in the address; the server looks again whether they may have it."""
 
     reason = forms.CharField(
@@ -29,13 +39,7 @@ class WishesForm(forms.Form):
         widget=forms.RadioSelect,
         help_text=_("You can change your mind during the consultation. It always begins with voice alone."),
     )
-    adjustments = forms.CharField(
-        label=_("What would make it easier for you?"),
-        max_length=300,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("For example an interpreter, more time, or somebody with you. The clinic sees this, too."),
-    )
+    field_order: tuple[str, ...] = ("reason", "preferred_mode", "adjustments")
 
     def wishes(self) -> Wishes:
         data: dict[str, Any] = self.cleaned_data

@@ -30,6 +30,7 @@ WORDS = {
     What.CANCELLED: gettext_lazy("Cancelled by %(who)s."),
     What.MISSED: gettext_lazy("Did not take place, as %(who)s said: the patient did not come."),
     What.EXPECTED: gettext_lazy("Can take place after all, as %(who)s said."),
+    What.NEEDS: gettext_lazy("What makes it easier was changed by %(who)s on %(on)s."),
 }
 
 
@@ -132,7 +133,8 @@ def _sentence(viewer: Viewer | None, change: ConsultationChange, consultation: C
     else:
         who = _("the clinic")
     was = timezone.localtime(change.was).strftime("%-d %b %Y, %H:%M")
-    sentence = str(WORDS[What(change.what)]) % {"who": who, "was": was}
+    on = timezone.localtime(change.at).strftime("%-d %b %Y, %H:%M")
+    sentence = str(WORDS[What(change.what)]) % {"who": who, "was": was, "on": on}
     return f"{sentence} {change.why}" if change.why else sentence
 
 

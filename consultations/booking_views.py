@@ -21,7 +21,7 @@ from audit import refusals
 from audit.ledger import actor_of
 from consultations import booking, booking_pages, policy
 from consultations.booking import NotBookable, NotChangeable, TooManyPlanned
-from consultations.booking_forms import WhyForm, WishesForm
+from consultations.booking_forms import NeedsForm, WhyForm, WishesForm
 from consultations.models import Consultation
 from patients.models import Clinician, Patient
 
@@ -177,6 +177,26 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
         messages.success(request, _("Your consultation is cancelled."))
         return redirect("consultations:detail", pk=pk)
     return render(request, "booking/cancel.html", {"consultation": consultation, "form": form})
+
+
+@require_http_methods(READ_AND_POST)
+@login_required
+def needs(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """An interpreter, more time, somebody with them: asked for, changed and taken back until it begins."""
+    consultation, now = _own(request, pk), timezone.now()
+    if not booking.may_still_need(consultation, now=now):
+        return _too_late(request, consultation)
+    initial = {"adjustments": consultation.adjustments}
+    form = NeedsForm(request.POST if request.method == "POST" else None, initial=initial)
+    if form.is_valid():
+        try:
+            asked = form.cleaned_data["adjustments"]
+            booking.change_needs(consultation, asked, by=consultation.patient.user, now=now)
+        except NotChangeable:
+            return _too_late(request, consultation)
+        messages.success(request, _("Saved. Your clinician and the clinic can read it."))
+        return redirect("consultations:detail", pk=pk)
+    return render(request, "booking/needs.html", {"consultation": consultation, "form": form})
 
 
 def _own(request: HttpRequest, pk: UUID) -> Consultation:

@@ -22,6 +22,7 @@ class ConsultationChange(models.Model):
         CANCELLED = "cancelled", _("cancelled")
         MISSED = "missed", _("missed")
         EXPECTED = "expected", _("expected after all")
+        NEEDS = "needs", _("needs changed")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     consultation = models.ForeignKey("consultations.Consultation", on_delete=models.PROTECT, related_name="changes")

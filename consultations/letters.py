@@ -18,6 +18,7 @@ from notices import letters, outbox
 from notices.letters import Letter, moment
 from notices.models import Kind, Notice
 
+What = ConsultationChange.What
 AN_HOUR = timedelta(hours=1)
 AHEAD = (Consultation.Status.REQUESTED, Consultation.Status.PLANNED)
 
@@ -48,7 +49,7 @@ def post_note_shared(note: Note, *, now: datetime) -> None:
 
 def _booked(notice: Notice, now: datetime) -> Letter | None:
     consultation = _ahead(notice, now)
-    if consultation is None or consultation.changes.exists():  # another letter says what became of it
+    if consultation is None or _is_changed(consultation):  # another letter says what became of it
         return None
     facts = facts_of(consultation)
     says = _("Your consultation with %(clinician)s is on %(when)s. You can look at it, move it and cancel it here:")
@@ -57,7 +58,7 @@ def _booked(notice: Notice, now: datetime) -> Letter | None:
 
 def _taken(notice: Notice, now: datetime) -> Letter | None:
     consultation = _held_by_clinician(notice)
-    if consultation is None or not _is_ahead(consultation, now) or consultation.changes.exists():
+    if consultation is None or not _is_ahead(consultation, now) or _is_changed(consultation):
         return None
     says = _("%(when)s is booked with you. Your week shows it:") % facts_of(consultation)
     return Letter(_("A time of yours is booked"), says, reverse("clinic:week"), consultation.starts_at)
@@ -185,9 +186,15 @@ def _as_reminded(notice: Notice, now: datetime) -> Consultation | None:
     return consultation if consultation and consultation.starts_at.isoformat() == notice.occasion else None
 
 
+def _is_changed(consultation: Consultation) -> bool:
+    """Say whether another letter tells what became of it; of what makes it easier no letter says anything."""
+    return consultation.changes.exclude(what=What.NEEDS).exists()
+
+
 def last_change(notice: Notice) -> ConsultationChange | None:
     """Return the change a notice is about, None when a later one tells more."""
-    last = ConsultationChange.objects.filter(consultation=notice.object_id).order_by("-at").first()
+    changes = ConsultationChange.objects.filter(consultation=notice.object_id).exclude(what=What.NEEDS)
+    last = changes.order_by("-at").first()
     return last if last and str(last.pk) == notice.occasion else None
 
 

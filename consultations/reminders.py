@@ -61,7 +61,7 @@ def _zone_of(consultation: Consultation) -> ZoneInfo:
 
 def _close(reminder: Reminder, now: datetime) -> QuerySet[Consultation]:
     lately = F("starts_at") - reminder.most - reminder.news
-    moved_lately = ConsultationChange.objects.filter(
+    moved_lately = ConsultationChange.objects.exclude(what=ConsultationChange.What.NEEDS).filter(
         consultation=OuterRef("pk"),
         at__gt=ExpressionWrapper(OuterRef("starts_at") - (reminder.most + reminder.news), output_field=DateTimeField()),
     )

@@ -10,6 +10,7 @@ urlpatterns = [
     path("<uuid:pk>/", views.consultation_detail, name="detail"),
     path("<uuid:pk>/move/", booking_views.move, name="move"),
     path("<uuid:pk>/cancel/", booking_views.cancel, name="cancel"),
+    path("<uuid:pk>/needs/", booking_views.needs, name="needs"),
     path("<uuid:pk>/calendar.ics", calendar_views.one, name="calendar-file"),
     path("<uuid:pk>/call/", views.call, name="call"),
     path("<uuid:pk>/recording/", consent_views.answer, name="answer-recording"),

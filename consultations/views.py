@@ -54,6 +54,7 @@ def consultation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         **_note(request, consultation, now),
         "wait": day_pages.wait(request.user, consultation, now=now),
         **_follow_up(request, consultation),
+        "can_say_needs": booking.may_still_need(consultation, now=now),
         "is_expected": is_expected(consultation, now=now),
         "answer": consent_pages.answer_of(request.user, consultation, now=now),
         "has_begun": consultation.calls.filter(started_at__isnull=False).exists(),
