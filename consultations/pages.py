@@ -14,7 +14,6 @@ from consultations import policy
 from consultations.models import Call, Consultation, Participant
 from consultations.services import may_be_joined
 
-MOST_HELD = 50
 LIVE = (Consultation.Status.PLANNED, Consultation.Status.IN_PROGRESS)
 
 
@@ -88,10 +87,9 @@ def past(user: Viewer) -> QuerySet[Consultation]:
     return own(user).exclude(status__in=LIVE).order_by("-starts_at")
 
 
-def held_with(user: Viewer, patient_id: UUID, now: datetime) -> list[dict[str, Any]]:
+def held_with(user: Viewer, patient_id: UUID) -> QuerySet[Consultation]:
     """Return the clinician's own consultations with one patient, newest first."""
-    held = own(user).filter(clinician__user=user.pk, patient=patient_id).order_by("-starts_at")
-    return [row(user, consultation, now) for consultation in held[:MOST_HELD]]
+    return own(user).filter(clinician__user=user.pk, patient=patient_id).order_by("-starts_at", "-pk")
 
 
 def initials(name: str) -> str:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import User, Viewer
 from audit.models import Action, Entry
@@ -25,10 +25,10 @@ from recordings.spoken import FACTS, name_of, seconds_of, spoken
 
 Status = Recording.Status
 HOLES = {
-    "paused": "Off the record",
-    "damaged": "These moments did not arrive",
-    "missing": "These moments did not arrive",
-    "interrupted": "The recording was interrupted",
+    "paused": gettext_lazy("Off the record"),
+    "damaged": gettext_lazy("These moments did not arrive"),
+    "missing": gettext_lazy("These moments did not arrive"),
+    "interrupted": gettext_lazy("The recording was interrupted"),
 }
 
 
@@ -138,7 +138,7 @@ def parts(shown: Shown) -> list[dict[str, Any]]:
             "from_ms": part["from_ms"],
             "to_ms": part["to_ms"],
             "percent": max(1, round(100 * (part["to_ms"] - part["from_ms"]) / whole)),
-            "text": _(HOLES.get(part.get("reason", ""), ""))
+            "text": str(HOLES.get(part.get("reason", ""), ""))
             if part["kind"] == "hole"
             else asked.get(part.get("segment"), ""),
         }

@@ -104,6 +104,23 @@ def test_a_patients_page_holds_nothing_of_the_clinicians_other_patients(cast: Ca
     assert str(visit.pk) in theirs and str(recording.pk) in theirs and str(cast.ben.recording.pk) not in theirs
 
 
+def test_what_is_not_on_the_first_page_of_consultations_is_on_the_next(
+    cast: Cast, doctor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consultations.templatetags.consultations.PER_PAGE", 1)
+    address = page_of(cast.ada.patient)
+    first, second = (doctor.get(address, {"page": n}).content.decode() for n in (1, 2))
+    assert "Older" in first and "Newer" in second and "Older" not in second
+    at = {one.pk: (str(one.pk) in first, str(one.pk) in second) for one in (cast.ada.planned, cast.ada.held)}
+    assert at == {cast.ada.planned.pk: (True, False), cast.ada.held.pk: (False, True)}
+
+
+def test_a_list_of_replays_that_is_cut_says_so(cast: Cast, doctor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "These are the newest" not in doctor.get(page_of(cast.ada.patient)).content.decode()
+    monkeypatch.setattr("recordings.templatetags.recordings.MOST_REPLAYS", 1)
+    assert "This is the newest one." in doctor.get(page_of(cast.ada.patient)).content.decode()
+
+
 def test_a_colleague_who_cares_sees_the_patient_and_nothing_of_the_clinicians_consultations(cast: Cast) -> None:
     page = signed_in(cast.ada.colleague.user).get(page_of(cast.ada.patient)).content.decode()
     assert "Ada Lovell" in page and "First visit" not in page and str(cast.ada.recording.pk) not in page

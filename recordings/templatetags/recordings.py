@@ -24,4 +24,4 @@ def replays_of(context: template.Context, patient: Any) -> dict[str, Any]:
     """The replays of what this clinician held with a patient."""
     request = context["request"]
     shown = playback.replays_of(request.user, patient.pk, MOST_REPLAYS, actor=actor_of(request), now=timezone.now())
-    return {"replays": [pages.row(replay) for replay in shown]}
+    return {"replays": [pages.row(replay) for replay in shown], "are_cut": len(shown) == MOST_REPLAYS}

@@ -51,7 +51,7 @@ def test_a_patient_books_talks_watches_shares_and_questions_who_looked(enter: En
     cleo.opens("/recordings/")
     cleo.page.get_by_role("listitem").filter(has_text="Shared with you until").get_by_role("link").click()
     watches(cleo)
-    ben.press("End it : Cleo Marsh")
+    ben.press("End it – Cleo Marsh")
     ben.sees("Ended. They cannot watch it any more.")
     assert cleo.opens(replay) == 404
     ben.opens(f"{replay}access/")
@@ -110,10 +110,10 @@ def test_a_clinician_has_a_morning_with_three_patients(enter: Enter, portal: Por
     waits(ben, "I am here. Come in when you can.", consultation=held_with(ben, "Dr Samuel Osei"))
     talks(osei, ben)
     osei.opens("/clinic/")
-    osei.press("Did not come : Cleo Marsh")
-    osei.press("They came after all : Cleo Marsh")
-    osei.press("Did not come : Cleo Marsh")
-    expect(osei.page.get_by_role("button", name="They came after all : Cleo Marsh")).to_be_visible()
+    osei.press("Did not come – Cleo Marsh")
+    osei.press("They came after all – Cleo Marsh")
+    osei.press("Did not come – Cleo Marsh")
+    expect(osei.page.get_by_role("button", name="They came after all – Cleo Marsh")).to_be_visible()
 
     osei.press("Ada Lovell")
     osei.press("Write, sign or share the note")
