@@ -29,6 +29,7 @@ class Kind(models.TextChoices):
     EXPECTED = "expected", _("expected after all")
     DELETE_ASKED = "delete_asked", _("asked to delete a recording")
     DELETE_ANSWERED = "delete_answered", _("request to delete answered")
+    KEPT_SHORTER = "kept_shorter", _("recordings kept for less time")
     REPORT_ANSWERED = "report_answered", _("report of an access answered")
 
 

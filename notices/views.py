@@ -35,6 +35,7 @@ WHEN: dict[Kind, Promise] = {
     Kind.EXPECTED: gettext_lazy("when such a consultation can take place after all"),
     Kind.DELETE_ASKED: gettext_lazy("when a patient asks to delete a recording and you answer such requests"),
     Kind.DELETE_ANSWERED: gettext_lazy("when your request to delete a recording is answered"),
+    Kind.KEPT_SHORTER: gettext_lazy("when your recordings will be kept for less time than you were told"),
     Kind.REPORT_ANSWERED: gettext_lazy("when we have looked at an access that you did not recognise"),
     Kind.SHARED: gettext_lazy("when somebody shares a recording with you"),
     Kind.PROPOSED: gettext_lazy("when your clinician asks you whether a recording may be shared"),

@@ -20,7 +20,7 @@ from audit.ledger import PORTAL
 from notices import letters, outbox
 from notices.letters import Letter, NotYet
 from notices.models import Kind, Notice
-from recordings import guard, policy
+from recordings import guard, policy, retention
 from recordings.deciders import may_decide
 from recordings.models import AccessReport, DeletionRequest, Recording, Share
 
@@ -133,6 +133,21 @@ def _deletion_answered(notice: Notice, now: datetime) -> Letter | None:
     return Letter(_("Your request is answered"), says % _facts(recording), path)
 
 
+def _kept_shorter(notice: Notice, now: datetime) -> Letter | None:
+    period = retention.coming(now)
+    if period is None or period.pk != notice.object_id:  # it was taken back, or holds already
+        return None
+    own = policy.held_by(notice.user).filter(patient__user=notice.user_id)
+    if not any(retention.sooner(one, period) for one in own):
+        return None
+    says = _(
+        "From %(day)s on recordings are kept for less time, and some of yours end sooner than you were told. Until "
+        "then nothing changes. Read until when each is kept, and keep a copy if you want one:"
+    )
+    day = date_format(localtime(period.since), "j F Y")
+    return Letter(_("Your recordings are kept for less time"), says % {"day": day}, reverse("recordings:list"))
+
+
 def _report_answered(notice: Notice, now: datetime) -> Letter | None:
     answered = AccessReport.objects.filter(pk=notice.object_id, reported_by=notice.user_id, handled_at__isnull=False)
     report = answered.first()
@@ -165,6 +180,6 @@ def _facts(recording: Recording) -> dict[str, str]:
 for kind, teller in {
     Kind.REPLAY_READY: _replay_ready, Kind.NEW_VIEWER: _new_viewer, Kind.SHARED: _shared, Kind.PROPOSED: _proposed,
     Kind.DELETE_ASKED: _deletion_asked, Kind.DELETE_ANSWERED: _deletion_answered,
-    Kind.REPORT_ANSWERED: _report_answered,
+    Kind.KEPT_SHORTER: _kept_shorter, Kind.REPORT_ANSWERED: _report_answered,
 }.items():  # fmt: skip
     letters.register(kind, teller)

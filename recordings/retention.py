@@ -18,6 +18,8 @@ from accounts.models import User
 from audit import ledger
 from audit.ledger import PORTAL, Actor, Line
 from audit.models import Action
+from notices import outbox
+from notices.models import Kind
 from recordings.models import ProcessingJob, Recording, RetentionPeriod
 
 RIGHT = "recordings.set_retentionperiod"
@@ -133,7 +135,16 @@ def set_period(days: int, *, reason: str, by: User, actor: Actor, now: datetime)
     facts = {"days": days, "was": what.was, "since": what.since.isoformat()}
     word = "shorter" if days < what.was else "longer"
     ledger.append(actor, Line(Action.CHANGED, "retentionperiod", period.pk, reason=word, detail=facts), now=now)
+    if days < what.was:
+        _write_to_patients(period, now)
     return period
+
+
+def _write_to_patients(period: RetentionPeriod, now: datetime) -> None:
+    """Owe a letter to every patient of whom something would end sooner; it says which day, and of no recording."""
+    cut = _too_late(timedelta(days=period.days), period.since).filter(patient__user__isnull=False)
+    people = cut.order_by().values_list("patient__user", flat=True).distinct()
+    outbox.post(*(outbox.notice(Kind.KEPT_SHORTER, user, period, now=now) for user in people))
 
 
 def _standing() -> QuerySet[Recording]:

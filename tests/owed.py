@@ -2,9 +2,10 @@
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import ADMINISTRATORS, User
 from audit.ledger import Actor
 from audit.models import Entry
 from consultations import attendance, booking, clinic_messages, letters, notes, reminders
@@ -13,9 +14,9 @@ from notices import delivery
 from notices.models import Preferences
 from patients import registration
 from patients.registration import NewPatient
-from recordings import deletion, playback, unrecognised
+from recordings import deletion, playback, retention, unrecognised
 from recordings import letters as replay_letters
-from recordings.models import AccessReport
+from recordings.models import AccessReport, Recording
 from tests.bookings import make_offer
 from tests.cast import FIFTEEN, World, make_note
 from tests.quarantined import another_administrator
@@ -72,6 +73,14 @@ def everything_happens(world: World, *, now: datetime) -> None:
     notes.share(note, actor=Actor(world.clinician.user.pk), now=now)
 
     ask_and_answer(world, now=now)
+    announce_less_time(world, now=now)
+
+
+def announce_less_time(world: World, *, now: datetime) -> None:
+    """Announce that recordings are kept for less time than this one's patient was told."""
+    Recording.objects.filter(pk=world.recording.pk).update(retain_until=now + 9000 * A_DAY)
+    chief = User.objects.filter(groups__name=ADMINISTRATORS).first() or another_administrator()
+    retention.set_period(settings.RETENTION_LEAST_DAYS, reason=CLINICAL, by=chief, actor=Actor(chief.pk), now=now)
 
 
 def ask_and_answer(world: World, *, now: datetime) -> None:
