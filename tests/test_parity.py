@@ -161,13 +161,19 @@ def surfaces(town: Town, user: User, viewer: Viewer, asked: Ids) -> dict[str, Id
     }
 
 
-def rows(client: Client, kind: str, asked: Ids) -> dict[str, Ids]:
-    """Return what the clinic has of this kind for whoever asks."""
-    site = f"clinic/{kind}"
-    return {
-        f"{site} list": named(client, f"/{site}/", site),
-        f"{site} row": {pk for pk in asked if client.get(f"/{site}/{pk}/change/").status_code == 200},
-    }
+def clinic_surfaces(town: Town, user: User, client: Client, others: int) -> Iterator[tuple[dict[str, Ids], Ids]]:
+    """Yield what the clinic has for this person and what it should have: their own side, if they work there."""
+    plays, patients = town.plays[user.pk], {patient.pk for patient in town.patients}
+    kinds = [
+        ("recordings/recording", plays, plays - town.shared[user.pk], town.recordings),
+        ("consultations/consultation", town.sees[user.pk], town.sees[user.pk], town.held),
+        ("patients/patient", town.knows[user.pk], town.knows[user.pk], patients),
+    ]
+    for kind, theirs, expected, every in kinds:
+        site, asked = f"clinic/{kind}", theirs | some(town, every, others)
+        listed = named(client, f"/{site}/", site)
+        opened = {pk for pk in asked if client.get(f"/{site}/{pk}/change/").status_code == 200}
+        yield {f"{site} list": listed, f"{site} row": opened}, expected if works_here(user) else set()
 
 
 def works_here(user: User) -> bool:
@@ -207,18 +213,13 @@ def disagreements(town: Town, house: House, *, others: int, sockets: int) -> lis
     upset(town)
     wrong = []
     for user in town.people():
-        viewer, client, knows = viewers[user.pk], viewers[user.pk].client, town.knows[user.pk]
-        plays, sees, own = town.plays[user.pk], town.sees[user.pk], town.plays[user.pk] - town.shared[user.pk]
+        viewer, plays, sees = viewers[user.pk], town.plays[user.pk], town.sees[user.pk]
         asked, seen = plays | some(town, town.recordings, others), sees | some(town, town.held, others)
-        known = knows | some(town, [patient.pk for patient in town.patients], others)
-        has_clinic = works_here(user)  # and there the rows of one's own consultations alone
         ways = [
             (surfaces(town, user, viewer, asked), plays),
-            (consultation_surfaces(town, user, client, seen), sees),
-            (patient_surfaces(user), knows),
-            (rows(client, "recordings/recording", asked), own if has_clinic else set()),
-            (rows(client, "consultations/consultation", seen), sees if has_clinic else set()),
-            (rows(client, "patients/patient", known), knows if has_clinic else set()),
+            (consultation_surfaces(town, user, viewer.client, seen), sees),
+            (patient_surfaces(user), town.knows[user.pk]),
+            *clinic_surfaces(town, user, viewer.client, others // 4),
         ]
         wrong += [
             f"{user.name}: {way} differs in {sorted(given ^ expected)}"
