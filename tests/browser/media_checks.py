@@ -89,7 +89,7 @@ def decode(media: bytes) -> Replay:
             if isinstance(frame, av.VideoFrame):
                 pictures.append((float(frame.time or 0), frame.reformat(*SMALL, "rgb24").to_ndarray()))
                 continue
-            # Browsers stamp sound up to 10 ms beside its place. Players play it in one piece, and so it is put together:
+            # Browsers stamp sound up to 10 ms beside its place. Players play it in one piece; so is this:
             # a pure tone would else be heard beside its pitch.
             said = round(float(frame.time or 0) * RATE)
             at = end if abs(said - end) < RATE * JITTER_S else said
