@@ -83,7 +83,8 @@ def test_what_goes_with_a_recording_is_for_its_two_people_whatever_its_state(act
     assert not policy.held_by(user).exists()
     assign_perm(PLAY, user, cast.ada.recording)
     assert not policy.held_by(user).exists()
-    revocations.restore_playback(revocation, actor=Actor(cast.administrator.pk), now=cast.now)
+    by, mistake = Actor(cast.administrator.pk), revocations.WhyBack.MISTAKE
+    revocations.restore_playback(revocation, why=mistake, actor=by, now=cast.now)
     assert stored(policy.held_by(user)) == {cast.ada.recording.pk}
     policy.withdraw_playback(cast.ada.recording, user)
     assert not policy.held_by(user).exists()
