@@ -22,11 +22,12 @@ DESKTOP, NARROW = {"width": 1280, "height": 860}, {"width": 320, "height": 640}
 LOOKS: dict[str, dict[str, str]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
+    "dark, more contrast": {"color_scheme": "dark", "contrast": "more"},
     "forced colours": {"forced_colors": "active"},
 }
 # Forced colours are the system's, and axe reads ours.
 OPTIONS = {"forced colours": {"rules": {"color-contrast": {"enabled": False}}}}
-USUAL = {"color_scheme": "light", "forced_colors": "none", "reduced_motion": "reduce"}
+USUAL = {"color_scheme": "light", "forced_colors": "none", "contrast": "no-preference", "reduced_motion": "reduce"}
 MOST_PAGES, PAUSED = 60, 503
 
 
