@@ -1,5 +1,6 @@
 """The two admin sites. Each app registers its staff views in `admin.py`, its clinician views in `clinic.py`."""
 
+import json
 from typing import Any
 
 from django.contrib.admin import AdminSite, ModelAdmin, SimpleListFilter
@@ -11,6 +12,9 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import role_of
+from audit import ledger
+from audit.ledger import Line
+from audit.models import Action
 
 
 class PortalSite(AdminSite):
@@ -68,6 +72,22 @@ class StaffSite(PortalSite):
             if getattr(model, "is_content", False):
                 raise ImproperlyConfigured(f"{model._meta.label} is content: staff see that it exists, never itself.")
         super().register(ours, admin_class, **options)
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """What is offered while somebody types is a list of people, and noted like every other.
+
+        SECURITY: without its line it is not answered; what was typed may be a name and is not kept.
+        """
+        answer = super().autocomplete_view(request)
+        if request.method not in {"GET", "HEAD"}:
+            return answer
+        detail = {
+            "shown": len(json.loads(answer.content)["results"]),
+            "by": ["term"] if request.GET.get("term") else [],
+        }
+        line = Line(Action.LISTED, request.GET["model_name"], reason="choice", detail=detail)
+        ledger.append(ledger.actor_of(request), line)
+        return answer
 
 
 class ClinicSite(PortalSite):

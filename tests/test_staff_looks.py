@@ -96,6 +96,19 @@ def test_looking_for_somebody_at_the_desk_is_noted_without_what_was_typed(cast: 
     assert last.detail == {"shown": 1, "by": ["q"]}
 
 
+def test_names_that_are_offered_while_typing_are_a_list_too(cast: Cast) -> None:
+    chief = client_of(cast.administrator)
+    chief.raise_request_exception = False
+    asked = {"app_label": "patients", "model_name": "patient", "field_name": "user", "term": "zq"}
+    answer = chief.get("/admin/autocomplete/", asked)
+    assert answer.status_code == 200
+    last = Entry.objects.latest("seq")
+    assert (last.action, last.object_type, last.reason) == (Action.LISTED, "patient", "choice")
+    assert last.detail == {"shown": len(answer.json()["results"]), "by": ["term"]}
+    with ledger_down():
+        assert chief.get("/admin/autocomplete/", asked).status_code == 503
+
+
 def test_without_the_ledger_nobody_is_shown(cast: Cast) -> None:
     share(cast.ada)
     clerk = client_of(cast.staff)
