@@ -23,6 +23,7 @@ from tests.cast import Cast
 from tests.crowd import at_once
 from tests.visits import CANVAS, Visit, media, recorded_visit, stored_files
 
+pytestmark = pytest.mark.database
 process_module = import_module("recordings.pipeline.process")
 publish_module = import_module("recordings.pipeline.publish")
 # Where a worker is killed, as a function that is entered just before.

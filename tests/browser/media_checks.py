@@ -36,6 +36,12 @@ def pitch(piece: np.ndarray, rate: float, hertz: float) -> float:
     return float((band.start + spectrum[band].argmax()) * hertz_per_bin)
 
 
+def loudness(piece: np.ndarray, rate: float, hertz: float) -> float:
+    """Return how strong somebody's tone is in this piece, as a share of the strongest one, 0 to 1."""
+    spectrum, hertz_per_bin = _spectrum(np.asarray(piece), rate)
+    return float(spectrum[_band(hertz, hertz_per_bin)].max() / max(spectrum.max(), 1e-9))
+
+
 @dataclass
 class Replay:
     """Decoded media: `sound` is mono at 48 kHz, `pictures` are (seconds, RGB array)."""
@@ -46,8 +52,7 @@ class Replay:
 
     def loudness(self, hertz: float, from_s: float, to_s: float) -> float:
         """Return how strong somebody's tone is in this stretch, as a share of the strongest one, 0 to 1."""
-        spectrum, hertz_per_bin = _spectrum(self.sound[int(from_s * RATE) : int(to_s * RATE)], RATE)
-        return float(spectrum[_band(hertz, hertz_per_bin)].max() / max(spectrum.max(), 1e-9))
+        return loudness(self.sound[int(from_s * RATE) : int(to_s * RATE)], RATE, hertz)
 
     def pitch(self, hertz: float, from_s: float, to_s: float) -> float:
         return pitch(self.sound[int(from_s * RATE) : int(to_s * RATE)], RATE, hertz)

@@ -11,7 +11,7 @@ from playwright.sync_api import Playwright
 
 from telehealth.demo import BY_EMAIL
 from tests.browser import story
-from tests.browser.media_checks import LEFT, RIGHT, Half, Replay, decode, pitch
+from tests.browser.media_checks import LEFT, RIGHT, Half, Replay, decode, loudness, pitch
 from tests.browser.people import CHROMIUM, FLAGS, Somebody, sign_in
 from tests.browser.portal import Portal
 
@@ -92,7 +92,8 @@ def test_consultation_switches_three_times_and_only_its_people_replay_it(
     story.is_recording(osei)
     story.is_recording(ada)
     began = time.monotonic()
-    time.sleep(3)
+    assert_hear_each_other_alone(ada, osei)
+    time.sleep(2)
     first_picture = story.switch_to_video(osei, ada)
     time.sleep(5)
     story.back_to_audio(ada, osei)
@@ -119,6 +120,29 @@ def test_consultation_switches_three_times_and_only_its_people_replay_it(
     assert_absent(enter("cleo@demo.test"), consultation, replay)
     assert_absent(enter("dr.haddad@demo.test"), consultation, replay)
     assert "the chain holds" in portal.manage("verify_ledger")
+
+
+HEAR = """async () => {
+  const player = [...document.querySelectorAll('[data-part="sound"] audio')].find(({ srcObject }) => srcObject);
+  if (player.paused || player.muted) return [];
+  const context = new AudioContext({ sampleRate: 48000 });
+  await context.resume();
+  const ear = new AnalyserNode(context, { fftSize: 32768 });
+  context.createMediaStreamSource(player.srcObject).connect(ear);
+  await new Promise((done) => setTimeout(done, 1000));
+  const samples = new Float32Array(ear.fftSize);
+  ear.getFloatTimeDomainData(samples);
+  await context.close();
+  return Array.from(samples);
+}"""
+
+
+def assert_hear_each_other_alone(one: Somebody, other: Somebody) -> None:
+    for listener, speaker in ((one, other), (other, one)):
+        samples = np.array(listener.page.evaluate(HEAR))
+        assert len(samples) and np.abs(samples).max() > 0.01, f"{listener.email} hears nothing"
+        assert loudness(samples, 48_000, BY_EMAIL[speaker.email].tone_hz) > 0.5
+        assert loudness(samples, 48_000, BY_EMAIL[listener.email].tone_hz) < 0.1, f"{listener.email} hears an echo"
 
 
 SEEK = """async ([at]) => {
