@@ -43,6 +43,8 @@ class OfferedLookupsAdmin(ModelAdmin):  # type: ignore[type-arg]
     answer: letter by letter a password's hash, word by word why somebody came.
     """
 
+    list_per_page = 25
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         filters = [one[0] if isinstance(one, tuple) else one for one in self.get_list_filter(request)]
         offered = [name for name in (*filters, self.date_hierarchy) if isinstance(name, str)]
