@@ -78,6 +78,13 @@ def test_a_stray_word_is_found_however_it_is_written() -> None:
     assert not markers.strays(content, life="", is_staff=True, own=b"", asked=b"q=" + content)
 
 
+def test_random_letters_of_a_token_are_nobodys_word() -> None:
+    assert not Markers().found_in(b"zQllIvdPnRxsSYikGaXZq")  # once the middle of a form's token
+    assert Markers().found_in(mark("ada", "why").encode() * 2) == {mark("ada", "why").encode(): ("ada", "why")}
+    with pytest.raises(ValueError, match="KINDS"):
+        mark("ada", "whim")
+
+
 def test_everybody_of_the_table_is_in_the_world(matrix: Matrix) -> None:
     assert set(matrix.people) == set(table().actors)
     emails = {person.user.email for person in matrix.people.values() if person.user}
