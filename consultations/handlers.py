@@ -109,8 +109,10 @@ def _relay(say: Saying) -> None:
         raise Refused("no_peer", "They are not connected right now.")
     frame = {name: value for name, value in say.body.items() if name != "to"}
     frame |= {"t": say.t, "from": say.sid}
+    if "sdp" in frame:
+        hub.described(say.sid)
     if "cs" in frame:
-        if not hub.may_add_candidates(say.sid, call.gen, len(frame["cs"])):
+        if not hub.may_add_candidates(say.sid, len(frame["cs"])):
             raise Refused("rate", "There are too many ways to this browser already.")
         frame["cs"] = [c and {name: c[name] for name in CANDIDATE if name in c} for c in frame["cs"]]
     if not hub.hand_over(peer.channel, frame):

@@ -9,7 +9,7 @@ from uuid import UUID
 RATE_PER_S, BURST = 20, 120
 # Of one person and of everybody in one consultation. A phone that changes networks leaves dead lines for a while.
 SOCKETS_OF_ONE, SOCKETS_OF_ALL = 6, 12
-CANDIDATES_MOST = 200  # of one sender for one connection; a home has tens
+CANDIDATES_MOST = 200  # of one sender for one description; a home has tens
 
 
 class Socket(Protocol):
@@ -45,7 +45,7 @@ class Hub:
         self._answers: OrderedDict[str, OrderedDict[str, dict[str, Any]]] = OrderedDict()
         self._allowances: OrderedDict[str, Allowance] = OrderedDict()
         self._places: dict[str, tuple[UUID, UUID]] = {}
-        self._candidates: OrderedDict[tuple[str, int], int] = OrderedDict()
+        self._candidates: OrderedDict[str, int] = OrderedDict()
 
     def has_room(self, channel: str, consultation: UUID, participant: UUID) -> bool:
         """Count a socket in from its first right on, until `discard`; False if there are too many already."""
@@ -76,12 +76,16 @@ class Hub:
             self._allowances.popitem(last=False)
         return allowance
 
-    def may_add_candidates(self, sid: str, gen: int, number: int) -> bool:
-        known = self._candidates.get((sid, gen), 0) + number
+    def described(self, sid: str) -> None:
+        """Count this sender's candidates anew: every description, that of a restart too, gathers its own."""
+        self._candidates.pop(sid, None)
+
+    def may_add_candidates(self, sid: str, number: int) -> bool:
+        known = self._candidates.get(sid, 0) + number
         if known > CANDIDATES_MOST:
             return False
-        self._candidates[sid, gen] = known
-        self._candidates.move_to_end((sid, gen))
+        self._candidates[sid] = known
+        self._candidates.move_to_end(sid)
         while len(self._candidates) > self.SIDS:
             self._candidates.popitem(last=False)
         return True

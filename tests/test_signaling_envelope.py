@@ -150,7 +150,7 @@ def test_a_burst_of_candidates_passes(house: House) -> None:
     assert (len(osei.said("sig.cand")), ada.closed) == (60, None)
 
 
-def test_two_hundred_candidates_are_passed_on_for_one_connection_and_no_more(house: House) -> None:
+def test_two_hundred_candidates_are_passed_on_for_one_description_and_no_more(house: House) -> None:
     ada, osei = Room(house.portal, house.ada).begins()
     candidate = {"candidate": "candidate:1 1 udp 1 127.0.0.1 9 typ host", "sdpMid": "0", "sdpMLineIndex": 0}
     said = {"to": osei.sid, "gen": ada.gen, "neg": 1, "cs": [candidate] * 20}
@@ -159,6 +159,8 @@ def test_two_hundred_candidates_are_passed_on_for_one_connection_and_no_more(hou
     calm(ada, osei)
     assert len(osei.said("sig.cand")) == 10
     assert osei.ask("sig.cand", **(said | {"to": ada.sid}))["t"] == "ack"
+    restarted = {"to": osei.sid, "gen": ada.gen, "neg": 2, "sdp": "v=0"}
+    assert [ada.ask("sig.answer", **restarted)["t"], ada.ask("sig.cand", **said)["t"]] == ["ack", "ack"]
 
 
 def test_nobody_opens_many_sockets_and_a_closed_one_makes_room(house: House, monkeypatch) -> None:
