@@ -42,12 +42,9 @@ test: $(VENV)/requirements-dev.txt system-packages test-js
 test-long: test
 	$(PYTEST) -m long
 
-# Every proof of isolation in full size, on both databases, and what each of them found as one table.
+# Every proof of isolation in full size, on both databases, and what each of them found as one table: over an hour.
 isolation-report: $(VENV)/requirements-dev.txt system-packages
-	figures=$$(mktemp); trap 'rm -f "$$figures"' EXIT; export ISOLATION_FIGURES="$$figures"; \
-	$(PYTEST) -q -m isolation; \
-	$(PYTHON) -m tests.services postgres -- $(PYTEST) -q -m "isolation and database"; \
-	DATA_DIR=$$(mktemp -d) DJANGO_SETTINGS_MODULE=telehealth.settings $(PYTHON) -m tests.figures "$$figures"
+	tests/bin/isolation-report
 
 test-js:
 	tests/bin/run-script-tests

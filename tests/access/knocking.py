@@ -142,9 +142,10 @@ def ask(matrix: Matrix, person: Person, door: Door, method: str, target: str | N
     values = {
         "number": "0", "app_label": "recordings" if door.name.startswith("/clinic/") else "accounts", "url": "nowhere",
         "key": "set-password", "uidb36": "1", "content_type_id": content_type_of(Recording), "object_id": target or "",
-        "pk": target or "", "recording_id": target or "", "line": _line_about(target),
-        "token": "no-token",
+        "pk": target or "", "recording_id": target or "", "token": "no-token",
     }  # fmt: skip
+    if "<line>" in door.name:
+        values["line"] = _line_about(target)
     path = re.sub(r"<(\w+)>", lambda match: values[match[1]], door.name)
     token = person.token or "no-token"
     headers = {"Authorization": f"Bearer {token}"} if door.is_token else {}

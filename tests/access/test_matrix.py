@@ -16,7 +16,8 @@ pytestmark = pytest.mark.django_db
 COUNTED = frozenset({"entry"})
 GIVES = frozenset({"shown", "done", "moved", "own-surface"})
 # A line that says the same for all relations is asked for what was one's own and what never was, its rarer methods
-# for one's own alone: whoever lost a right lost it there. `long` asks for all.
+# for one's own alone: whoever lost a right lost it there. Whom a whole site sends to its sign-in page, it sends there
+# before any method is looked at: GET and POST show it. `long` asks for all.
 BRIEFLY = {"GET": ("own", "never"), "POST": ("own", "never")}
 # What no answer goes without, whoever asked for what: values that must be found in the header.
 SAFE = {"Content-Security-Policy": "script-src 'self'", "Permissions-Policy": "geolocation=()"}
@@ -25,6 +26,8 @@ SAFE = {"Content-Security-Policy": "script-src 'self'", "Permissions-Policy": "g
 def relations(matrix: Matrix, person: Person, door: Door, method: str, *, all_of_them: bool) -> tuple[str, ...]:
     rule = door.rules[method]
     said = {table().outcome(rule, person.name, relation) for relation in door.relations()}
+    if said == {"site-sign-in"} and method not in BRIEFLY and not all_of_them:
+        return ()
     if not door.of or all_of_them or len(said) > 1:
         return door.relations()
     brief = BRIEFLY.get(method, ("own",))

@@ -28,15 +28,24 @@ WORD_PARAMETERS = (
     "q", "search", "patient__name__icontains", "reason__icontains", "consultation__reason__startswith",
     "patient__nhs_number", "patient__user__email__startswith", "communication_needs__contains",
 )  # fmt: skip
-FORGED = {
-    "X-Forwarded-User": "{email}", "X-Remote-User": "{email}", "Remote-User": "{email}", "X-User-Id": "{user}",
-    "X-Patient-Id": "{patient}", "Authorization": "Bearer {token}", "X-Original-URL": "/recordings/{mine}/media/",
-    "X-Rewrite-URL": "/recordings/{mine}/media/", "X-HTTP-Method-Override": "GET", "Range": "bytes=0-10",
-    "Referer": "http://testserver/recordings/{recording}/", "If-Range": '"{recording}"', "If-None-Match": "*",
-    "If-Modified-Since": "Sat, 29 Oct 1994 19:43:31 GMT", "HX-Request": "true", "HX-Target": "{recording}",
-    "HX-Current-URL": "http://testserver/recordings/{recording}/", "Accept": "application/json;x={recording}",
-    "Sec-Fetch-Site": "same-origin", "X-Forwarded-For": "127.0.0.1",
-}  # fmt: skip
+ODD_PARAMETERS = ("id__in", "o", "cursor", "_to_field", "_changelist_filters")
+# Sent together, what would not stand in each other's way: said alone, none of them can do more.
+FORGED = (
+    {
+        "X-Forwarded-User": "{email}", "X-Remote-User": "{email}", "Remote-User": "{email}", "X-User-Id": "{user}",
+        "X-Patient-Id": "{patient}", "X-Forwarded-For": "127.0.0.1", "Sec-Fetch-Site": "same-origin",
+        "Referer": "http://testserver/recordings/{recording}/",
+    },
+    {"Authorization": "Bearer {token}"},
+    {"X-Original-URL": "/recordings/{mine}/media/", "X-Rewrite-URL": "/recordings/{mine}/media/"},
+    {"X-HTTP-Method-Override": "GET", "Accept": "application/json;x={recording}"},
+    {"Range": "bytes=0-10", "If-Range": '"{recording}"'},
+    {"If-None-Match": "*", "If-Modified-Since": "Sat, 29 Oct 1994 19:43:31 GMT"},
+    {
+        "HX-Request": "true", "HX-Target": "{recording}",
+        "HX-Current-URL": "http://testserver/recordings/{recording}/",
+    },
+)  # fmt: skip
 
 
 def neighbour_of(person: Person) -> str:
@@ -76,7 +85,7 @@ def test_staff_learn_no_content_by_asking_their_lists(actor: str, matrix: Matrix
     person = matrix.people[actor]
     browser, wrong = Browser(person.cookies), []
     for door in STAFF_LISTS:
-        for name in (*WORD_PARAMETERS, *ID_PARAMETERS):
+        for name in (*WORD_PARAMETERS, *ODD_PARAMETERS):
             asked, never = (
                 Asked("GET", f"{door}?{urlencode({name: mark(life, 'reason')})}") for life in ("ben", "qqq")
             )
@@ -100,10 +109,11 @@ def test_no_header_makes_somebody_else_of_anybody(actor: str, matrix: Matrix, br
         target = matrix.target(person, door.of, "other")
         asked = ask(matrix, person, door, "GET", target)
         plain = knock(browser, asked)
-        for name, value in FORGED.items():
-            forged = Asked("GET", asked.path, headers=((name, value.format(**facts)),))
+        for headers in FORGED:
+            said = tuple((name, value.format(**facts)) for name, value in headers.items())
+            forged, names = Asked("GET", asked.path, headers=said), ", ".join(headers)
             answer = knock(browser, forged)
             if answer.without(target or "") != plain.without(target or ""):
-                wrong.append(f"{name} changes the answer of GET {door.name} as {actor}: {answer.outcome()}")
-            wrong += [f"{name} at {door.name}: {stray}" for stray in strays(matrix, person, forged, answer)]
+                wrong.append(f"{names} changes the answer of GET {door.name} as {actor}: {answer.outcome()}")
+            wrong += [f"{names} at {door.name}: {stray}" for stray in strays(matrix, person, forged, answer)]
     assert not wrong, "\n".join(wrong)
