@@ -43,7 +43,7 @@ for folder in ("static", "storage", "broker/queue", "broker/processed", "broker/
     (DATA_DIR / folder).mkdir(parents=True)
 django.setup()
 
-from django.db import connections  # noqa: E402  the apps are loaded from here on
+from django.db import connections, transaction  # noqa: E402  the apps are loaded from here on
 from django.test import TransactionTestCase, override_settings  # noqa: E402
 
 from audit import triggers  # noqa: E402
@@ -151,6 +151,17 @@ def ledger_places(settings: Any, tmp_path: Path) -> Path:
 def cast(db: None) -> Cast:
     """Everybody, freshly made: tests/cast.py says who they are."""
     return make_cast()
+
+
+@pytest.fixture(scope="module")
+def cast_of_module(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
+    """Everybody, made once for a module of many small tests, each of which is taken back.
+
+    Tests take a copy; none may be `django_db(transaction=True)` or write into the vault.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield make_cast()
+        transaction.set_rollback(True)
 
 
 @pytest.fixture

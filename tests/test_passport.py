@@ -4,19 +4,18 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.apps import apps
-from django.core.management import call_command
-from django.core.management.sql import emit_pre_migrate_signal
 from django.db import DatabaseError, IntegrityError, connection, models, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from audit import alerts, ledger, triggers
+from audit import alerts, ledger
 from audit.models import Action, Alert, AlertKind, Checkpoint, Entry
 from consultations.models import (
     Call,
@@ -167,8 +166,7 @@ def how_long(world: World) -> dict[str, models.Model]:
     }  # fmt: skip
 
 
-@pytest.fixture
-def sides(cast: Cast) -> Sides:
+def make_sides(cast: Cast) -> Sides:
     both = [by_name(world, make_pieces(world)) for world in (cast.ada, cast.ben)]
     # A second ended call of the same consultation: a recording needs one that has none yet.
     spare = make_ended_call(cast.ada.held)
@@ -180,6 +178,23 @@ def sides(cast: Cast) -> Sides:
     return Sides(
         *both, spare_call=spare, spare_recording=spare_recording, spare=another(cast.ada, starts_in=timedelta(days=3))
     )
+
+
+@pytest.fixture(scope="module")
+def sides_of_module(cast_of_module: Cast) -> Sides:
+    sides = make_sides(cast_of_module)
+    connection.check_constraints()  # PostgreSQL alters and empties no table while a check of its rows is outstanding
+    return sides
+
+
+@pytest.fixture
+def cast(cast_of_module: Cast, sides_of_module: Sides) -> Cast:
+    return deepcopy(cast_of_module)
+
+
+@pytest.fixture
+def sides(sides_of_module: Sides) -> Sides:
+    return deepcopy(sides_of_module)
 
 
 @dataclass(frozen=True)
@@ -499,79 +514,6 @@ def test_a_patients_place_in_storage_and_keys_stay_theirs(cast: Cast) -> None:
         change(key, patient_id=cast.ben.patient.pk)
     with refused("passport"):
         change(key, version=2)
-
-
-# What a migration does to the guards.
-
-
-def remake(model: type[models.Model]) -> None:
-    """Do what most schema changes do: SQLite builds the table anew, PostgreSQL alters it in place."""
-    with connection.schema_editor() as editor:
-        if connection.vendor == "sqlite":
-            editor._remake_table(model)
-        else:
-            editor.execute(f"ALTER TABLE {model._meta.db_table} ADD COLUMN later integer NULL")
-            editor.execute(f"ALTER TABLE {model._meta.db_table} DROP COLUMN later")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_migration_that_remakes_a_table_gets_its_guards_back(sides: Sides) -> None:
-    child = BY_MODEL["Chunk"]
-    stranger = copy_of(child, sides) | {"patient_id": strange(child, "patient_id", sides)}
-    remake(Chunk)
-    if connection.vendor == "sqlite":
-        gone = set(triggers.missing(connection))
-        assert gone and all(name.startswith("recordings_chunk_") for name in gone)
-        with transaction.atomic():  # without the repair the neighbour's row would be taken
-            insert(Chunk, stranger)
-            transaction.set_rollback(True)
-    else:
-        assert triggers.missing(connection) == []
-    call_command("migrate", verbosity=0)
-    assert triggers.missing(connection) == []
-    with refused("passport"):
-        insert(Chunk, stranger)
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("model", [Consultation, Participant, Call, Recording, RecorderLease, Segment])
-def test_a_table_that_others_guards_look_at_can_be_remade_by_a_migration(model: type[models.Model]) -> None:
-    """SQLite renames no table while a trigger of another one names a missing one: `migrate` would not run."""
-    emit_pre_migrate_signal(0, False, "default", apps=apps, plan=[])
-    remake(model)
-    call_command("migrate", verbosity=0)
-    assert triggers.missing(connection) == []
-
-
-@pytest.mark.django_db(transaction=True)
-def test_migrate_puts_back_a_guard_that_somebody_dropped() -> None:
-    drop_a_guard()
-    assert triggers.missing(connection)
-    call_command("migrate", verbosity=0)
-    assert triggers.missing(connection) == []
-
-
-def drop_a_guard() -> str:
-    """Drop one trigger as a careless hand would; return its name."""
-    is_sqlite = connection.vendor == "sqlite"
-    name = "recordings_chunk_same_owner_as_segment" + ("_insert" if is_sqlite else "")
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP TRIGGER {name}" + ("" if is_sqlite else " ON recordings_chunk"))
-    return name
-
-
-def test_a_missing_guard_is_named_by_the_system_check() -> None:
-    assert triggers.check_installed(databases=["default"]) == []
-    name = drop_a_guard()
-    (warning,) = triggers.check_installed(databases=["default"])
-    assert warning.id == "audit.W001" and name in warning.msg
-
-
-@pytest.mark.postgres
-def test_a_disabled_trigger_counts_as_missing() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_no_change")
-    assert triggers.missing(connection) == ["audit_entry_no_change"]
 
 
 # The ledger and the calendar.
