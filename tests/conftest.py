@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -147,21 +148,24 @@ def ledger_places(settings: Any, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def cast(db: None) -> Cast:
-    """Everybody, freshly made: tests/cast.py says who they are."""
-    return make_cast()
-
-
 @pytest.fixture(scope="module")
-def cast_of_module(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
-    """Everybody, made once for a module of many small tests, each of which is taken back.
+def cast_of_module(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any) -> Iterator[Any]:
+    """Everybody, made once for a module of many small tests that is marked `one_cast`, each of which is taken back.
 
-    Tests take a copy; none may be `django_db(transaction=True)` or write into the vault.
+    No test of it may be `django_db(transaction=True)` or change what lies in the vault.
     """
+    if request.node.get_closest_marker("one_cast") is None:
+        yield None
+        return
     with django_db_blocker.unblock(), transaction.atomic():
         yield make_cast()
         transaction.set_rollback(True)
+
+
+@pytest.fixture
+def cast(cast_of_module: Cast | None, db: None) -> Cast:
+    """Everybody, freshly made: tests/cast.py says who they are."""
+    return deepcopy(cast_of_module) if cast_of_module else make_cast()
 
 
 @pytest.fixture

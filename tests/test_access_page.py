@@ -22,7 +22,7 @@ from tests.ledgers import ledger_down
 from tests.replays import Viewer
 from tests.shares import own, share
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 ADMIN = "/admin/recordings/accessreport/"
 
 

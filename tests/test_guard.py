@@ -25,7 +25,7 @@ from tests.figures import record
 from tests.leaks import DOORS, Door, confuse, forget_the_guard, how_soon, plant, told_of
 from tests.replays import Viewer
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 EVERY_DOOR = pytest.mark.parametrize("name", DOORS)
 
 

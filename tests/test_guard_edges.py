@@ -24,7 +24,7 @@ from recordings.models import AccessReport, PlaybackSuspension, Recording
 from recordings.suspensions import Scope
 from tests.cast import ACTORS, OWNERS, Cast, make_ended_call, make_ready_recording
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 
 
 def show(cast: Cast, viewer: User, *recordings: Recording) -> list[Shown]:

@@ -16,7 +16,7 @@ from tests.cast import Cast, World, make_ended_call, make_pieces, make_ready_rec
 from tests.leaks import DOORS, confuse, hand_over, told_of
 from tests.shares import A_DAY, ran_out, share
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 SHOWS_REPLAYS = ["list", "player", "media", "seconds"]
 
 

@@ -16,7 +16,7 @@ from patients.models import CareRelationship, Clinician, Patient
 from patients.services import begin_care
 from tests.cast import ACTORS, Cast, make_ended_call, make_note, make_ready_recording
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 LIST = "clinic:patients_patient_changelist"
 ADAS_NUMBER, BENS_NUMBER = "9990000018", "9990000026"
 CARED_FOR = {"ada.clinician": "ada", "ada.colleague": "ada", "ben.clinician": "ben", "ben.colleague": "ben"}

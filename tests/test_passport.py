@@ -57,7 +57,7 @@ from recordings.models import (
 from tests.bookings import make_hours, make_offer
 from tests.cast import FIFTEEN, HALF_A_MINUTE_MS, Cast, Pieces, World, make_ended_call, make_pieces
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 Row = dict[str, Any]
 OWNERLESS = {
     "Consultation": "the root of the chain: it has no parent",
@@ -185,11 +185,6 @@ def sides_of_module(cast_of_module: Cast) -> Sides:
     sides = make_sides(cast_of_module)
     connection.check_constraints()  # PostgreSQL alters and empties no table while a check of its rows is outstanding
     return sides
-
-
-@pytest.fixture
-def cast(cast_of_module: Cast, sides_of_module: Sides) -> Cast:
-    return deepcopy(cast_of_module)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from copy import deepcopy
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -27,16 +26,11 @@ from recordings import policy as recordings
 from recordings.models import Recording
 from tests.cast import ACTORS, OWNERS, Cast, World
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 EVERYBODY = pytest.mark.parametrize("actor", ACTORS)
 OF_IT = pytest.mark.parametrize("actor", sorted(OWNERS["ada"]))
 STRANGERS = pytest.mark.parametrize("actor", [actor for actor in ACTORS if actor not in OWNERS["ada"]])
 PLAY = "recordings.play_recording"
-
-
-@pytest.fixture
-def cast(cast_of_module: Cast) -> Cast:
-    return deepcopy(cast_of_module)
 
 
 def worlds_of(actor: str, cast: Cast) -> list[World]:

@@ -19,7 +19,7 @@ from tests.bookings import make_hours
 from tests.cast import ACTORS, Cast, World, make_note
 from tests.test_policy import stored
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 EVERYBODY = pytest.mark.parametrize("actor", ACTORS)
 
 

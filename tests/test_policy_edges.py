@@ -24,7 +24,7 @@ from recordings.models import Recording
 from tests.cast import A_WEEK, ACTORS, FIFTEEN, OWNERS, Cast, World
 from tests.test_policy import stored
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 EVERYBODY = pytest.mark.parametrize("actor", ACTORS)
 OF_IT = pytest.mark.parametrize("actor", sorted(OWNERS["ada"]))
 EACH = pytest.mark.parametrize("policy", [patients, consultations, recordings])

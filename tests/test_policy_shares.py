@@ -16,7 +16,7 @@ from tests.cast import OWNERS, Cast, World, make_user
 from tests.shares import ENDS, PLAY, ran_out, share
 from tests.test_policy import stored
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 OF_IT = pytest.mark.parametrize("actor", sorted(OWNERS["ada"]))
 
 

@@ -19,7 +19,7 @@ from recordings.revocations import Why
 from tests.cast import OWNERS, Cast
 from tests.ledgers import ledger_down
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 OF_IT = pytest.mark.parametrize("actor", sorted(OWNERS["ada"]))
 PLAY = "recordings.play_recording"
 

@@ -25,7 +25,7 @@ from tests.ledgers import ledger_down
 from tests.replays import MIB, Stream, Viewer, noise, put_replay
 from tests.shares import A_DAY, ENDS, HOLDER, PLAY, own, ran_out, share, wish
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 EACH_END = pytest.mark.parametrize("end", ENDS)
 
 
