@@ -9,7 +9,7 @@ from consultations.models import Participant, RecordingConsent
 from consultations.wordings import FIRST
 from tests.cast import PASSWORD, Cast
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605 Version/17.5 Mobile/15E148 Safari/604.1"
 LAPTOP = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537 Chrome/131.0.0.0 Safari/537.36 Edg/131.0.0.0"
 

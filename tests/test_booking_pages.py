@@ -19,7 +19,7 @@ from tests.bookings import make_hours
 from tests.cast import Cast, make_user
 from tests.lines import session_of
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 FORM = {"reason": "A cough", "preferred_mode": "video", "adjustments": "An interpreter"}
 SLOT = re.compile(r'href="([^"]*at=[^"]+)"')
 

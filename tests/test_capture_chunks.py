@@ -16,7 +16,7 @@ from recordings.models import Chunk, Recording, Segment
 from tests.cast import Cast
 from tests.visits import PATIENT, Recorder, Visit, media, stored_files
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 
 
 @pytest.fixture

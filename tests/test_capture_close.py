@@ -12,7 +12,7 @@ from recordings.models import ProcessingJob, Recording, Segment
 from tests.cast import Cast
 from tests.visits import Recorder, Visit, media, root, stored_files
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 BODIES = media("audio", 3)
 
 

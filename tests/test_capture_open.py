@@ -15,7 +15,7 @@ from recordings.models import RecorderLease, Recording, Segment
 from tests.cast import Cast
 from tests.visits import CLINICIAN, PATIENT, Recorder, Visit, media
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 A_DAY_MS = 24 * 3600 * 1000
 
 

@@ -14,7 +14,7 @@ from recordings.models import ProcessingJob, Recording
 from tests.cast import Cast
 from tests.visits import CANVAS, Visit, recorded_visit, stored_files
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from audit.models import Action, Entry
 from patients.models import Patient
 from tests.cast import Cast
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 PAGE = "/admin/audit/entry/"
 
 

@@ -16,7 +16,7 @@ from consultations.models import Consultation, Note, NoteTemplate
 from patients.models import Clinician
 from tests.cast import Cast, World, make_note
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 MINE = "What only this clinician knows"
 
 

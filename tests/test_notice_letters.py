@@ -33,7 +33,7 @@ from tests.owed import (
 )
 from tests.shares import HOLDER, share
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.quarantined import WHY, another_administrator
 from tests.quarantined import held_back as make_held_back
 from tests.visits import CANVAS, Visit
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 QUEUE = "/admin/recordings/quarantinedecision/"
 
 

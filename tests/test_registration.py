@@ -24,7 +24,7 @@ from patients.models import CareRelationship, Clinician, Patient
 from patients.registration import NewPatient
 from tests.cast import Cast
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 LINK = re.compile(rf"{re.escape(settings.PORTAL_URL)}(/\S+)")
 NEW_PASSWORD = "a sentence that only Nia knows"
 NOTHING_WRITTEN_DOWN = "/account/password/reset/"

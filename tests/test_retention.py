@@ -30,7 +30,7 @@ from tests.cast import Cast, World
 from tests.replays import Viewer
 from tests.visits import stored_files
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 DAY = timedelta(days=1)
 PAGE = "/admin/retention/"
 

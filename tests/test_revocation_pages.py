@@ -12,7 +12,7 @@ from tests.ledgers import ledger_down
 from tests.replays import Viewer
 from tests.shares import share
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 PAGE = "/admin/recordings/playbackrevocation/"
 BACK = {"give_back": "on", "why_back": "settled"}
 

@@ -17,7 +17,7 @@ from tests.bookings import LONG_BEFORE, MONDAY, at, make_hours
 from tests.cast import FIFTEEN, Cast, make_user
 from tests.lines import session_of
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 CLINIC, STAFF = "/clinic/consultations", "/admin/consultations"
 HOURS = {
     "weekday": "1", "starts": "09:00", "ends": "12:00", "time_zone": "Europe/London", "slot_minutes": "20",

@@ -20,7 +20,7 @@ from tests.owed import deliver
 from tests.replays import Viewer
 from tests.shares import HOLDER, share
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
 LINK = re.compile(r"http://127\.0\.0\.1:8000(?!/account/notices/)(/\S+)")
 NEW_PASSWORD = "a sentence that only Hana knows"
 
