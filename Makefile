@@ -37,7 +37,7 @@ check: $(VENV)/requirements-dev.txt
 test: $(VENV)/requirements-dev.txt system-packages test-js
 	$(PYTEST) $(ON_ALL_CORES) -m "not long and not browser"
 	$(PYTHON) -m tests.services postgres -- $(PYTEST) $(ON_ALL_CORES) -m "database and not long"
-	$(PYTEST) -m "browser and not long"
+	$(PYTEST) -m "browser and not long" tests/browser
 
 test-long: test
 	$(PYTEST) -m long
