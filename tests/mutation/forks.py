@@ -28,6 +28,9 @@ STORAGE, STORAGE_KEPT = settings.DATA_DIR / "storage", settings.DATA_DIR / "stor
 def survivors_of(module: ModuleType, collected: list[pytest.Item]) -> list[int]:
     """Return the numbers of the mutants that no test fails with. Errors: UsageError when tests fail by themselves."""
     source, items = Path(str(module.__file__)).read_text(), one_of_each_first(collected)
+    for asked in {item.getparent(pytest.Module) for item in items} - {None}:
+        # One cast for all is made below; a module's own would keep its transaction open across the forks.
+        asked.own_markers = [mark for mark in asked.own_markers if mark.name != "one_cast"]
     _make_database(*items[:2])
     # A fork shares what nobody touches; the collector would touch everything.
     gc.freeze()
@@ -111,7 +114,7 @@ def become(module: ModuleType, source: str) -> None:
     exec(compile(source, str(module.__file__), "exec"), vars(module))  # noqa: S102
     for name, old in before.items():
         new = vars(module)[name]
-        if isinstance(old, str | tuple | frozenset | timedelta):
+        if isinstance(old, str | bytes | int | float | tuple | frozenset | timedelta | None):
             continue  # a plain value, which may be what was changed
         if isinstance(old, Q):
             vars(old).update(vars(new))
