@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
@@ -28,6 +29,7 @@ class PersonForm(ReasonForm):
     groups = GroupChoice(
         Group.objects.order_by("name"), label=_("Groups"), required=False, widget=forms.CheckboxSelectMultiple
     )
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
 
 
 class GroupFilter(admin.RelatedFieldListFilter):

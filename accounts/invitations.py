@@ -9,6 +9,7 @@ from uuid import UUID
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
@@ -41,7 +42,7 @@ class AlreadyHere(Exception):
 
 
 @transaction.atomic
-def new_account(email: str, *, name: str, actor: Actor, now: datetime) -> User:
+def new_account(email: str, *, name: str, language: str = "", actor: Actor, now: datetime) -> User:
     """Make the account of somebody who is registered here, and invite them. Errors: AlreadyHere, LedgerUnavailable.
 
     SECURITY: never hands out one that stands; what its owner may see would be shown to whoever is registered.
@@ -50,7 +51,7 @@ def new_account(email: str, *, name: str, actor: Actor, now: datetime) -> User:
         raise AlreadyHere
     try:
         with transaction.atomic():
-            user = _made(email, name)
+            user = _made(email, name, language)
     except IntegrityError as error:
         # RACE: registered twice at the same moment; the other one made it.
         raise AlreadyHere from error
@@ -58,8 +59,8 @@ def new_account(email: str, *, name: str, actor: Actor, now: datetime) -> User:
     return user
 
 
-def _made(email: str, name: str) -> User:
-    return User.objects.create_user(email.lower(), name=name)
+def _made(email: str, name: str, language: str = "") -> User:
+    return User.objects.create_user(email.lower(), name=name, language=language or settings.LANGUAGE_CODE)
 
 
 @transaction.atomic

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,7 +20,8 @@ def details(request: HttpRequest) -> HttpResponse:
     form = DetailsForm(request.POST or None, instance=_afresh(request))
     if request.method == "POST" and form.is_valid():
         form.save()
-        messages.success(request, _("Your details are saved."))
+        with translation.override(form.instance.language):  # which may have been chosen just now
+            messages.success(request, _("Your details are saved."))
         return redirect("account")
     return render(request, "account/details.html", {"form": form})
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django import forms
 from django.conf import settings
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from consultations import booking_pages
@@ -67,7 +68,7 @@ class WaitForm(WishesForm):
         if not self.first <= until <= self.last:
             raise forms.ValidationError(
                 _("Choose a day between %(first)s and %(last)s."),
-                params={"first": self.first.strftime("%-d %b"), "last": self.last.strftime("%-d %b %Y")},
+                params={"first": date_format(self.first, "j M"), "last": date_format(self.last, "j M Y")},
             )
         return until
 

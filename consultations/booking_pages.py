@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -132,8 +133,7 @@ def _sentence(viewer: Viewer | None, change: ConsultationChange, consultation: C
         who = consultation.clinician.display_name
     else:
         who = _("the clinic")
-    was = timezone.localtime(change.was).strftime("%-d %b %Y, %H:%M")
-    on = timezone.localtime(change.at).strftime("%-d %b %Y, %H:%M")
+    was, on = (date_format(timezone.localtime(moment), "j M Y, H:i") for moment in (change.was, change.at))
     sentence = str(WORDS[What(change.what)]) % {"who": who, "was": was, "on": on}
     return f"{sentence} {change.why}" if change.why else sentence
 

@@ -60,8 +60,8 @@ def _event(consultation: Consultation, reader: Viewer, link: str) -> Event:
     event.add("class", "PRIVATE")
     event.add("url", link)
     is_own_patient = consultation.patient.user_id == reader.pk
-    name = consultation.clinician.display_name
-    event.add("description", f"{_('With %s.') % name} {link}" if is_own_patient else link)
+    with_whom = _("With %s.") % consultation.clinician.display_name
+    event.add("description", f"{with_whom} {link}" if is_own_patient else link)
     return event
 
 

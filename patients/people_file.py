@@ -27,15 +27,15 @@ class Kind:
 
 PATIENTS = Kind(
     "patients",
-    ("name", "email", "date_of_birth", "nhs_number", "communication_needs", "clinicians"),
+    ("name", "email", "language", "date_of_birth", "nhs_number", "communication_needs", "clinicians"),
     frozenset({"name", "email", "date_of_birth"}),
-    ("Ada Example", "ada@example.org", "29/02/1980", "", "Larger text", ""),
+    ("Ada Example", "ada@example.org", "en-gb", "29/02/1980", "", "Larger text", ""),
 )
 CLINICIANS = Kind(
     "clinicians",
-    ("name", "email", "title", "registration_number", "speciality"),
+    ("name", "email", "language", "title", "registration_number", "speciality"),
     frozenset({"name", "email", "registration_number", "speciality"}),
-    ("Sam Example", "sam@example.org", "Dr", "1234567", "General practice"),
+    ("Sam Example", "sam@example.org", "en-gb", "Dr", "1234567", "General practice"),
 )
 
 

@@ -32,6 +32,7 @@ class NewPatient:
     nhs_number: str | None = None
     communication_needs: str = ""
     clinicians: Sequence[Clinician] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,13 @@ class NewClinician:
     title: str
     registration_number: str
     speciality: str
+    language: str = ""
 
 
 @transaction.atomic
 def register_patient(new: NewPatient, *, actor: Actor, now: datetime) -> Patient:
     """Errors: AlreadyHere for a known address, IntegrityError for a known NHS number, LedgerUnavailable."""
-    user = invitations.new_account(new.email, name=new.name, actor=actor, now=now)
+    user = invitations.new_account(new.email, name=new.name, language=new.language, actor=actor, now=now)
     patient = Patient.objects.create(
         user=user,
         name=new.name,
@@ -67,7 +69,7 @@ def register_patient(new: NewPatient, *, actor: Actor, now: datetime) -> Patient
 @transaction.atomic
 def register_clinician(new: NewClinician, *, actor: Actor, now: datetime) -> Clinician:
     """Errors: AlreadyHere for a known address, IntegrityError for a known number, LedgerUnavailable."""
-    user = invitations.new_account(new.email, name=new.name, actor=actor, now=now)
+    user = invitations.new_account(new.email, name=new.name, language=new.language, actor=actor, now=now)
     clinician = Clinician.objects.create(
         user=user, title=new.title, registration_number=new.registration_number, speciality=new.speciality
     )

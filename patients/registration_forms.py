@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -25,6 +26,13 @@ class PersonForm(forms.Form):
         label=_("Email address"),
         help_text=_("They sign in with it, and the invitation goes there. Nobody can change it later."),
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+    language = forms.ChoiceField(
+        label=_("Language"),
+        choices=settings.LANGUAGES,
+        initial=settings.LANGUAGE_CODE,
+        help_text=_("Of their pages and letters. They can change it."),
+        required=False,
     )
 
     def clean_email(self) -> str:

@@ -25,6 +25,14 @@ def words(name: str, default: list[str]) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()] or default
 
 
+def languages(spoken: dict[str, str]) -> list[tuple[str, str]]:
+    """Return (code, own name) of each of LANGUAGES in its order, or of all that are `spoken`."""
+    codes = words("LANGUAGES", list(spoken))
+    if unknown := [code for code in codes if code not in spoken]:
+        raise Misconfigured(f"LANGUAGES must be some of {', '.join(spoken)}; {', '.join(unknown)} is not.")
+    return [(code, spoken[code]) for code in codes]
+
+
 def number(name: str, default: int) -> int:
     value = os.environ.get(name, "").strip()
     if not value:

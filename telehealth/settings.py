@@ -64,7 +64,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "accounts.middleware.PersonsTimeZoneMiddleware",
+    "accounts.middleware.LanguageAndTimeZoneMiddleware",
     "telehealth.middleware.FailClosedMiddleware",
 ]
 
@@ -139,8 +139,9 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 SIGN_UP_IS_OPEN = environment.flag("SIGN_UP_IS_OPEN", False)
 
-LANGUAGE_CODE = "en-gb"
-LANGUAGES = [("en-gb", "English")]
+# By their own names, which their speakers look for. The first is everybody's who has chosen none.
+LANGUAGES = environment.languages({"en-gb": "English", "pl": "Polski"})
+LANGUAGE_CODE = LANGUAGES[0][0]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 DEFAULT_PERSON_TIME_ZONE = environment.os.environ.get("DEFAULT_PERSON_TIME_ZONE", "Europe/London")

@@ -33,6 +33,7 @@ def test_somebody_changes_how_to_reach_them_and_nothing_else(cast: Cast) -> None
     fields = {
         "phone": "+44 1632 960 001",
         "time_zone": "Asia/Kolkata",
+        "language": "en-gb",
         "name": "Root",
         "email": "x@y.test",
         "is_staff": "1",

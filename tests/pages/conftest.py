@@ -9,6 +9,7 @@ from django.db import transaction
 from django.test import override_settings
 from django.utils import translation
 
+from accounts.models import User
 from tests.access.conftest import STATIC_FILES
 from tests.access.world import make_matrix
 from tests.pages.every import Page, error_pages, pages_of
@@ -16,15 +17,19 @@ from tests.pages.every import Page, error_pages, pages_of
 OPEN, CLOSE = "\u2af7", "\u2af8"
 
 
-def marked(word: str) -> str:
+ASKED: set[str] = set()  # what was to be translated, as a catalogue knows it
+
+
+def marked(word: str, known_as: str = "") -> str:
+    ASKED.add(known_as or word)
     return f"{OPEN}{word}{CLOSE}"
 
 
 TRANSLATIONS = {
     "gettext": marked,
-    "pgettext": lambda context, word: marked(word),
-    "ngettext": lambda one, many, number: marked(one if number == 1 else many),
-    "npgettext": lambda context, one, many, number: marked(one if number == 1 else many),
+    "pgettext": lambda context, word: marked(word, f"{context}\x04{word}"),
+    "ngettext": lambda one, many, number: marked(one if number == 1 else many, one),
+    "npgettext": lambda context, one, many, number: marked(one if number == 1 else many, f"{context}\x04{one}"),
 }
 
 
@@ -39,6 +44,7 @@ def pages(django_db_setup: None, django_db_blocker) -> Iterator[list[Page]]:
     with django_db_blocker.unblock(), here, pytest.MonkeyPatch.context() as patch, transaction.atomic():
         logging.disable(logging.CRITICAL)
         matrix = make_matrix()
+        User.objects.update(language="ar")
         with translation.override("ar"):
             for name, function in TRANSLATIONS.items():
                 patch.setattr(translation._trans, name, function)

@@ -7,10 +7,12 @@ from html.parser import HTMLParser
 from zoneinfo import available_timezones
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import trans_real
 
 from consultations.wordings import FIRST
-from tests.pages.conftest import CLOSE, OPEN
+from tests.pages.conftest import ASKED, CLOSE, OPEN
 from tests.pages.every import Page
 from tests.pages.test_weight import LINKED, own_file, with_imports
 from tests.test_architecture import name_of, templates
@@ -33,8 +35,9 @@ DATA = re.compile(
     r"\bTrue\b|\bFalse\b",  # Django gives its icons Python's words
     ))
 )  # fmt: skip
-# Zones have the names of the IANA database everywhere; a wording is shown as it was agreed to.
-WHOLE = {name.replace("_", " ") for name in available_timezones()} | {FIRST.text}
+# Zones have the names of the IANA database everywhere, languages their own; a wording is shown as it was agreed to.
+ZONES, LANGUAGES = {name.replace("_", " ") for name in available_timezones()}, dict(settings.LANGUAGES)
+WHOLE = ZONES | set(LANGUAGES.values()) | {FIRST.text}
 
 
 class Texts(HTMLParser):
@@ -99,6 +102,13 @@ def test_no_page_says_a_word_that_cannot_be_translated(pages: list[Page]) -> Non
             found.setdefault(text, page)
     told = [f"{text!r} on {page}" for text, page in found.items()]
     assert not told, "These words do not pass through gettext:\n" + "\n".join(told)
+
+
+def test_every_sentence_of_a_page_is_in_every_language(pages: list[Page]) -> None:
+    for code in LANGUAGES.keys() - {settings.LANGUAGE_CODE}:
+        catalogue = trans_real.translation(code)._catalog
+        missing = [said for said in sorted(ASKED) if said and said not in catalogue and (said, 0) not in catalogue]
+        assert missing == [], f"python manage.py makemessages --locale {code}, and translate them"
 
 
 def test_scripts_that_speak_come_after_the_catalogue(pages: list[Page]) -> None:
