@@ -1,6 +1,8 @@
-"""How dates read in Polish: after its day a month stands in the genitive, and small."""
+"""How dates read in Polish: after its day a month stands in the genitive, and small. A clock of 24 hours, as everywhere."""
 
+DATE_FORMAT = "j b Y"
 TIME_FORMAT = "H:i"
+DATETIME_FORMAT = "j b Y, H:i"
 
 
 def __getattr__(name: str) -> str:
