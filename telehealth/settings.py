@@ -100,8 +100,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 else:
     # Under ASGI each request has a thread of its own, which could not find a kept connection again: a pool lends them.
     pool = {"min_size": 1, "max_size": environment.number("DATABASE_POOL_SIZE", 20), "timeout": 10}
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
+    given = DATABASES["default"].get("OPTIONS", {})
+    # A page's query is over in milliseconds; compiling its plan to machine code (JIT) takes tens of them.
+    DATABASES["default"] |= {"CONN_HEALTH_CHECKS": True, "OPTIONS": {"options": "-c jit=off", **given, "pool": pool}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
