@@ -1,9 +1,10 @@
 """The two admin sites. Each app registers its staff views in `admin.py`, its clinician views in `clinic.py`."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from django.contrib.admin import AdminSite, ModelAdmin, SimpleListFilter
+from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models.base import ModelBase
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import role_of
 from audit import ledger
+from audit.days import Days
 from audit.ledger import Line
 from audit.models import Action
 
@@ -33,7 +35,7 @@ class PortalSite(AdminSite):
 
 
 OUR_APPS = frozenset({"accounts", "audit", "notices", "patients", "consultations", "recordings"})
-LOOKUPS = frozenset({"exact", "isnull", "isempty", "in", "id__exact", "gte", "lt", "year", "month", "day"})
+LOOKUPS = frozenset({"exact", "isnull", "isempty", "in", "id__exact"})
 
 
 class OfferedLookupsAdmin(ModelAdmin):  # type: ignore[type-arg]
@@ -46,14 +48,19 @@ class OfferedLookupsAdmin(ModelAdmin):  # type: ignore[type-arg]
     list_per_page = 25
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        filters = [one[0] if isinstance(one, tuple) else one for one in self.get_list_filter(request)]
-        offered = [name for name in (*filters, self.date_hierarchy) if isinstance(name, str)]
-        own = [one for one in filters if isinstance(one, type) and issubclass(one, SimpleListFilter)]
-        offered += [one.parameter_name for one in own if one.parameter_name]
+        offered = {name for one in self.get_list_filter(request) for name in _names(one)}
         path, _, last = lookup.rpartition("__")
         if path.endswith("__id"):
             path, last = path.removesuffix("__id"), f"id__{last}"
         return lookup in offered or (path in offered and last in LOOKUPS)
+
+
+def _names(one: Any) -> Iterable[str | None]:
+    """Return what a filter calls itself in the address: its field, or words of its own."""
+    if isinstance(one, tuple):
+        field, kind = one
+        return kind.OFFERED if issubclass(kind, Days) else [field]
+    return [one] if isinstance(one, str) else [one.parameter_name]
 
 
 class StaffSite(PortalSite):

@@ -7,47 +7,20 @@ from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
 from audit import alerts, ledger, overview, search
 from audit.codes import AboutAnObject, ObjectTypeFilter
+from audit.days import Days
 from audit.models import Action, Alert, Entry
 
-OFFERED = frozenset({"action__exact", "object_type", "object_type__exact", "object_type__isnull", "from", "to"})
-
-
-class Day(admin.FieldListFilter):
-    """A first and a last day, each a field of a form; no day is offered as a link."""
-
-    template = "admin/audit/entry/days.html"
-    FROM, TO = "from", "to"
-
-    def expected_parameters(self) -> list[str | None]:
-        return [self.FROM, self.TO]
-
-    def choices(self, changelist: Any) -> Any:
-        others = {name: value for name, value in changelist.params.items() if name not in (self.FROM, self.TO)}
-        if changelist.query:
-            others["q"] = changelist.query
-        yield {"from": self._said(self.FROM), "to": self._said(self.TO), "others": others}
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Entry]) -> QuerySet[Entry]:
-        if first := parse_date(self._said(self.FROM)):
-            queryset = search.from_day(queryset, first)
-        if last := parse_date(self._said(self.TO)):
-            queryset = search.to_day(queryset, last)
-        return queryset
-
-    def _said(self, name: str) -> str:
-        said = self.used_parameters.get(name, [""])
-        return str(said[-1] if isinstance(said, list) else said)
+OFFERED = frozenset({"action__exact", "object_type", "object_type__exact", "object_type__isnull", *Days.OFFERED})
 
 
 @admin.register(Entry)
 class EntryAdmin(AboutAnObject):
     list_display = ("seq", "at", "action", "kind_of_object", "object_id", "actor", "reason_code")
-    list_filter = (("at", Day), "action", ("object_type", ObjectTypeFilter))
+    list_filter = (("at", Days), "action", ("object_type", ObjectTypeFilter))
     show_facets = admin.ShowFacets.NEVER  # counting each is another search
     # Looked for by `search.about`; the name only says that there is a field to type in.
     search_fields = ("object_id",)

@@ -1,10 +1,8 @@
-"""Finds lines of the ledger by person, by object or by day. Who looks at somebody's lines leaves a line themselves."""
+"""Finds lines of the ledger by person or by object. Who looks at somebody's lines leaves a line themselves."""
 
-from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from audit import ledger, people
 from audit.ledger import Actor, Line
@@ -36,16 +34,3 @@ def _ids(term: str) -> tuple[set[UUID], UUID | None]:
         return set(), None
     last = Entry.objects.filter(object_id=typed, patient__isnull=False).order_by("-seq")
     return {typed}, last.values_list("patient", flat=True).first()
-
-
-def from_day(lines: QuerySet[Entry], day: date) -> QuerySet[Entry]:
-    return lines.filter(at__gte=_begin(day))
-
-
-def to_day(lines: QuerySet[Entry], day: date) -> QuerySet[Entry]:
-    """Return what was written until the end of that day, on the reader's clock."""
-    return lines.filter(at__lt=_begin(day + timedelta(days=1)))
-
-
-def _begin(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time()))

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
+from audit.days import Days
 from consultations import booking_pages, schedule_admin  # noqa: F401  hours and time off
 from consultations.desk_admin import DeskAdmin
 from consultations.models import Consultation
@@ -23,10 +24,9 @@ class ConsultationAdmin(DeskAdmin, NeverDeleted):
 
     change_form_template = "admin/consultations/consultation/change_form.html"
     list_display = ("starts_at", "ends_at", "patient_name", "clinician", "status", "adjustments")
-    list_filter = ("status", "clinician")
+    list_filter = (("starts_at", Days), "status", "clinician")
     list_select_related = ("patient", "clinician__user")
     search_fields = ("patient__name", "clinician__user__name")
-    date_hierarchy = "starts_at"
     ordering = ("-starts_at",)
     fields = readonly_fields = (
         "patient_name",

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.clinic import OwnRowsAdmin
 from accounts.sites import clinic_site
+from audit.days import Days
 from consultations import note_pages, pages, policy, schedule_admin  # noqa: F401  one's own hours and time off
 from consultations.models import Consultation, NoteTemplate
 from consultations.services import may_be_joined
@@ -22,10 +23,9 @@ from patients.models import Clinician
 class OwnConsultationsAdmin(OwnRowsAdmin):
     list_display = ("starts_at", "patient_name", "reason", "status", "open_call")
     list_display_links = ("starts_at",)
-    list_filter = ("status",)
+    list_filter = (("starts_at", Days), "status")
     search_fields = ("patient__name", "patient__nhs_number", "reason")
     search_help_text = _("Name, NHS number or reason, among your own consultations")
-    date_hierarchy = "starts_at"
     ordering = ("-starts_at",)
     change_form_template = "clinic/consultation.html"
     fields = readonly_fields = (

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.noted import NotedPages
 from audit.codes import as_code
+from audit.days import Days
 from audit.ledger import actor_of
 from patients.admin import NeverDeleted
 from recordings import (  # noqa: F401  pages of their own
@@ -34,8 +35,7 @@ from recordings.suspensions import Scope
 @admin.register(Recording)
 class RecordingAdmin(FactsOnly):
     list_display = ("started_at", "status", "reason_code", "duration", "size", "stage", "legal_hold", "retain_until")
-    list_filter = ("status", "legal_hold")
-    date_hierarchy = "started_at"
+    list_filter = (("started_at", Days), "status", "legal_hold")
     ordering = ("-created_at",)
     fields = readonly_fields = (
         "id",

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.clinic import OwnRowsAdmin
 from accounts.sites import clinic_site
+from audit.days import Days
 from audit.ledger import actor_of
 from recordings import pages, playback, policy
 from recordings.models import Recording
@@ -33,7 +34,8 @@ class OwnReplaysAdmin(OwnRowsAdmin):
     list_display = ("started_at", "patient_name", "reason_of", "modes", "watch")
     list_display_links = ("started_at",)
     search_fields = ("patient__name", "patient__nhs_number", "consultation__reason")
-    date_hierarchy = "started_at"
+    list_filter = (("started_at", Days),)
+    show_facets = admin.ShowFacets.NEVER  # there is nothing but days to count
     ordering = ("-created_at", "-id")
     list_per_page = 25
     fields = ("patient_name", "reason_of", "started_at", "modes", "status", "retain_until", "watch")

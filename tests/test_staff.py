@@ -1,6 +1,6 @@
 """What staff and administrators could try with the pages they have: ask what is not shown, or become somebody else."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib import admin
@@ -9,10 +9,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from consultations.models import Consultation
 from recordings import policy
 from recordings.models import Recording
 from telehealth.groups import SCHEDULE
-from tests.cast import Cast
+from tests.cast import FIFTEEN, Cast
 from tests.visits import Recorder, Visit, recorded_visit
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +40,8 @@ def administrator(cast: Cast) -> Client:
         "accounts/user/?password__startswith=md5",
         "accounts/user/?password=x",
         "consultations/consultation/?reason__icontains=Visit",
+        "consultations/consultation/?starts_at__gte=2026-11-23",
+        "consultations/consultation/?starts_at=2026-11-23T09:15:00Z",
         "consultations/consultation/?clinician__user__password__startswith=md5",
         "recordings/recording/?patient__exact=1",
         "recordings/recording/?timeline__icontains=video",
@@ -68,6 +71,38 @@ def test_staff_filter_consultations_by_clinician(clerk: Client, cast: Cast) -> N
     answer = clerk.get(f"/admin/consultations/consultation/?clinician__id__exact={cast.ada.clinician.pk}")
     assert answer.status_code == 200
     assert cast.ben.patient.name not in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("person", "page"),
+    [
+        ("staff", "/admin/consultations/consultation/"),
+        ("staff", "/admin/recordings/recording/"),
+        ("ada.clinician", "/clinic/consultations/consultation/"),
+        ("ada.clinician", "/clinic/recordings/recording/"),
+    ],
+)
+def test_what_was_last_march_is_found_by_its_days_on_the_readers_clock(cast: Cast, person: str, page: str) -> None:
+    client, world = Client(), cast.ada
+    client.force_login(cast.actors()[person])
+    at = datetime(2025, 3, 31, 22, 30, tzinfo=UTC)  # half an hour before midnight in London
+    Consultation.objects.filter(pk=world.held.pk).update(starts_at=at, ends_at=at + FIFTEEN)
+    Recording.objects.filter(pk=world.recording.pk).update(started_at=at)
+    own = {world.held.pk, world.recording.pk}
+
+    def found(**days: str) -> set[object]:
+        answer = client.get(page, days)
+        assert answer.status_code == 200
+        assert all(f'value="{day}"' in answer.content.decode() for day in days.values())
+        return {row.pk for row in answer.context["cl"].result_list}
+
+    assert len(found(**{"from": "2025-03-01", "to": "2025-03-31"}) & own) == 1
+    assert len(found(to="2025-03-31")) == 1
+    assert not found(**{"from": "2025-04-01"}) & own and not found(to="2025-03-30")
+    everything = found()
+    for no_day in ("2025-02-30", "last March", "9999-12-31", "0001-01-01"):
+        assert found(**{"from": no_day}) <= everything
+    assert found(**{"from": "2025-02-30"}) == everything
 
 
 def test_the_staff_site_holds_our_own_pages_only() -> None:
