@@ -210,6 +210,10 @@ class Participant(models.Model):
             models.UniqueConstraint(fields=["id", "patient"], name="participant_passport"),
             models.UniqueConstraint(fields=["id", "consultation", "patient"], name="participant_consultation_passport"),
         ]
+        # For the figures of the last weeks; most places were never waited at.
+        indexes = [
+            models.Index(fields=["admitted_at"], condition=Q(admitted_at__isnull=False), name="place_by_admission")
+        ]
 
     def __str__(self) -> str:
         return f"{self.role} of {self.consultation_id}"

@@ -92,6 +92,7 @@ class Recording(models.Model):
         indexes = [
             models.Index(fields=["patient", "-created_at", "-id"], name="recording_of_patient"),
             models.Index(fields=["clinician", "-created_at", "-id"], name="recording_of_clinician"),
+            models.Index(fields=["-created_at", "-id"], name="recording_by_age"),
             # Few of all; counted whenever the staff's start page asks again.
             models.Index(
                 fields=["status"],
@@ -301,6 +302,7 @@ class ProcessingJob(models.Model):
                 name="one_live_job_per_recording",
             )
         ]
+        indexes = [models.Index(fields=["finished_at"], name="job_by_its_end")]
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} {self.pk}"
