@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Viewer
-from consultations import attendance, clinic_messages, lateness, pages
+from consultations import attendance, clinic_messages, lateness, pages, policy
 from consultations.models import Call, ClinicMessage, Consultation, Participant
 from consultations.services import is_expected
 
@@ -26,7 +26,7 @@ def today(user: Viewer, now: datetime) -> list[dict[str, Any]]:
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     # a planned time from last night may still be open to join
     from_, to = midnight - timedelta(hours=2), midnight + timedelta(days=1, hours=2)
-    held = pages.own(user).filter(clinician__user=user.pk, starts_at__range=(from_, to))
+    held = pages.with_all_of_a_row(policy.held_by(user)).filter(starts_at__range=(from_, to))
     sent = Prefetch("clinic_messages", ClinicMessage.objects.select_related("receipt"))
     day = list(held.prefetch_related(sent).order_by("starts_at"))
     late = lateness.minutes_late([one.clinician_id for one in day], now=now)

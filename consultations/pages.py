@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,6 +15,7 @@ from consultations import policy
 from consultations.models import Call, Consultation, Participant
 from consultations.services import may_be_joined
 
+PER_PAGE = 25
 LIVE = (Consultation.Status.PLANNED, Consultation.Status.IN_PROGRESS)
 
 
@@ -71,25 +73,41 @@ def row(user: Viewer, consultation: Consultation, now: datetime) -> dict[str, An
     }
 
 
-def own(user: Viewer) -> QuerySet[Consultation]:
-    """Return what a row needs, of everything this person may see."""
-    return policy.visible_to(user).select_related("patient__user", "clinician__user").prefetch_related("participants")
+def with_all_of_a_row(consultations: QuerySet[Consultation]) -> QuerySet[Consultation]:
+    """Return the same consultations with what their rows need."""
+    return consultations.select_related("patient__user", "clinician__user").prefetch_related("participants")
+
+
+def _part(some: QuerySet[Consultation]) -> QuerySet[Consultation]:
+    """Return the slice of a list with what its rows need, in no order.
+
+    Which ones they are is said by a query within this one: joined at once, people would be joined to the whole list.
+    """
+    return with_all_of_a_row(Consultation.objects.filter(pk__in=some.values("pk")))
 
 
 def upcoming(user: Viewer, now: datetime) -> list[dict[str, Any]]:
     """Return the next consultations, soonest first; one that ran out of its time is not next."""
     since = now - timedelta(hours=2)
-    planned = own(user).filter(status__in=LIVE, ends_at__gt=since).order_by("starts_at")[:20]
-    return [row(user, c, now) for c in planned if c.ends_at > now or may_be_joined(c, now=now)]
+    planned = policy.visible_to(user).filter(status__in=LIVE, ends_at__gt=since).order_by("starts_at")[:20]
+    soonest_first = _part(planned).order_by("starts_at")
+    return [row(user, c, now) for c in soonest_first if c.ends_at > now or may_be_joined(c, now=now)]
 
 
-def past(user: Viewer) -> QuerySet[Consultation]:
-    return own(user).exclude(status__in=LIVE).order_by("-starts_at")
+def past(user: Viewer, number: str | None) -> Page[Consultation]:
+    return _page(policy.visible_to(user).exclude(status__in=LIVE), number)
 
 
-def held_with(user: Viewer, patient_id: UUID) -> QuerySet[Consultation]:
-    """Return the clinician's own consultations with one patient, newest first."""
-    return own(user).filter(clinician__user=user.pk, patient=patient_id).order_by("-starts_at", "-pk")
+def held_with(user: Viewer, patient_id: UUID, number: str | None) -> Page[Consultation]:
+    """Return a page of the clinician's own consultations with one patient, newest first."""
+    return _page(policy.held_by(user).filter(patient=patient_id), number)
+
+
+def _page(consultations: QuerySet[Consultation], number: str | None) -> Page[Consultation]:
+    newest_first = "-starts_at", "-pk"
+    page = Paginator(consultations.order_by(*newest_first), PER_PAGE).get_page(number)
+    rows = _part(page.object_list).order_by(*newest_first)  # type: ignore[arg-type]  # a slice of what is given
+    return Page(rows, page.number, page.paginator)
 
 
 def initials(name: str) -> str:

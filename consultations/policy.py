@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404
 from guardian.shortcuts import assign_perm, remove_perm
 
@@ -33,12 +33,15 @@ def basis_for(user: Viewer) -> QuerySet[Consultation]:
         return Consultation.objects.none()
     # The account is read afresh: a held user object may be older than a deactivation.
     account = User.objects.filter(pk=user.pk, is_active=True)
-    own = Q(patient__user=user.pk) | Q(clinician__user=user.pk, clinician__is_active=True)
+    # Each profile is one row and found once; joined, it would be compared in every consultation there is.
+    patient = Patient.objects.filter(user=user.pk)
+    clinician = Clinician.objects.filter(user=user.pk, is_active=True)
+    own = Q(patient=Subquery(patient.values("pk"))) | Q(clinician=Subquery(clinician.values("pk")))
     return Consultation.objects.filter(own, Exists(account))
 
 
 def visible_to(user: Viewer) -> QuerySet[Consultation]:
-    return basis_for(user).filter(pk__in=granted_to(user, VIEW).values("pk"))
+    return granted_to(user, VIEW) & basis_for(user)
 
 
 def get_visible_or_404(user: Viewer, consultation_id: UUID) -> Consultation:

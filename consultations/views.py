@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
@@ -22,14 +21,12 @@ from consultations.models import ConsentWording, Consultation, Participant
 from consultations.services import is_expected, may_be_joined
 from consultations.wordings import asked_with
 
-PER_PAGE = 25
-
 
 @require_safe
 @login_required
 def consultation_list(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    page = Paginator(pages.past(request.user), PER_PAGE).get_page(request.GET.get("page"))
+    page = pages.past(request.user, request.GET.get("page"))
     past = [pages.row(request.user, consultation, now) for consultation in page]
     waiting = booking_pages.waiting(request.user, now)
     context = {"upcoming": pages.upcoming(request.user, now), "past": past, "page_obj": page, "waiting": waiting}

@@ -13,7 +13,7 @@ from django.http import Http404
 from accounts.models import Viewer
 from audit import alerts, ledger, refusals
 from audit.models import Action, AlertKind, Entry
-from recordings import guard, letters, policy
+from recordings import guard, letters, policy, suspensions
 from recordings.guard import Shown
 from recordings.models import PlaybackSession, Recording, Rendition
 
@@ -193,31 +193,37 @@ def report_unreadable(opened: Opened, fault: Exception, *, actor: ledger.Actor, 
     )  # fmt: skip
 
 
-def _replays_for(user: Viewer) -> QuerySet[Recording]:
-    """Their own, and what is shared with them."""
-    return _newest_first(policy.playable_by(user))
-
-
 def _newest_first(recordings: QuerySet[Recording]) -> QuerySet[Recording]:
-    return recordings.select_related("consultation", "patient", "clinician__user").order_by("-created_at", "-id")
+    return recordings.order_by("-created_at", "-id")
+
+
+def _part(some: QuerySet[Recording]) -> QuerySet[Recording]:
+    """Return the slice of a list with all that its rows show, newest first.
+
+    Which ones they are is said by a query within this one: joined at once, people would be joined to the whole list.
+    """
+    rows = suspensions.marked(Recording.objects.filter(pk__in=some.values("pk")))
+    return _newest_first(rows.select_related("consultation", "patient", "clinician__user"))
 
 
 def page_of_replays(user: Viewer, number: str | None, *, actor: ledger.Actor, now: datetime) -> Page[Shown]:
     """Return a page of somebody's replays, newest first; the ledger says which. Errors: Leak, LedgerUnavailable."""
-    page = Paginator(_replays_for(user), PER_PAGE).get_page(number)
-    shown = record_listing(user, page.object_list, actor=actor, now=now, also_shared=True)
+    page = Paginator(_newest_first(policy.playable_by(user)), PER_PAGE).get_page(number)
+    some: QuerySet[Recording] = page.object_list  # type: ignore[assignment]  # a slice of what was given
+    shown = record_listing(user, _part(some), actor=actor, now=now, also_shared=True)
     return Page(shown, page.number, page.paginator)  # type: ignore[arg-type]  # which only counts
 
 
 def last_replays(user: Viewer, most: int, *, actor: ledger.Actor, now: datetime) -> list[Shown]:
     """Return somebody's newest replays; the ledger says which. Errors: Leak, LedgerUnavailable."""
-    return record_listing(user, _replays_for(user)[:most], actor=actor, now=now, also_shared=True)
+    newest = _newest_first(policy.playable_by(user))[:most]
+    return record_listing(user, _part(newest), actor=actor, now=now, also_shared=True)
 
 
 def replays_of(user: Viewer, patient_id: UUID, most: int, *, actor: ledger.Actor, now: datetime) -> list[Shown]:
     """Return the newest replays of what this clinician held with one patient. Errors: Leak, LedgerUnavailable."""
-    held = _replays_for(user).filter(patient=patient_id, clinician__user=user.pk)
-    return record_listing(user, held[:most], actor=actor, now=now)
+    held = policy.playable_by(user).filter(patient=patient_id, clinician__user=user.pk)
+    return record_listing(user, _part(_newest_first(held)[:most]), actor=actor, now=now)
 
 
 def unfinished_of(user: Viewer, most: int, *, actor: ledger.Actor, now: datetime) -> list[Shown]:
@@ -231,7 +237,7 @@ def unfinished_of(user: Viewer, most: int, *, actor: ledger.Actor, now: datetime
     being_made = policy.basis_for(user).filter(recent).exclude(status__in=elsewhere)
     with_gaps = policy.playable_by(user).filter(recent, status=Status.PARTIAL)
     # Each by the clinician's own index; together in one query they would be looked for among everybody's.
-    newest = [one for rows in (being_made, with_gaps) for one in _newest_first(rows)[:most]]
+    newest = [one for rows in (being_made, with_gaps) for one in _part(_newest_first(rows)[:most])]
     newest.sort(key=lambda one: (one.created_at, one.pk), reverse=True)
     return record_listing(user, newest[:most], actor=actor, now=now)
 

@@ -8,12 +8,13 @@ place of this app that touches guardian.
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from guardian.shortcuts import assign_perm, remove_perm
 
 from accounts.models import User, Viewer
 from consultations.models import Participant
 from consultations.policy import OWN_PLACE
+from patients.models import Clinician, Patient
 from recordings import suspensions
 from recordings.models import PlaybackRevocation, Recording, RecordingUserObjectPermission, Share
 
@@ -39,7 +40,10 @@ def basis_for(user: Viewer) -> QuerySet[Recording]:
 
 
 def _own(user: Viewer) -> Q:
-    return Q(patient__user=user.pk) | Q(clinician__user=user.pk, clinician__is_active=True)
+    # Each profile is one row and found once; joined, it would be compared in every recording there is.
+    patient = Patient.objects.filter(user=user.pk)
+    clinician = Clinician.objects.filter(user=user.pk, is_active=True)
+    return Q(patient=Subquery(patient.values("pk"))) | Q(clinician=Subquery(clinician.values("pk")))
 
 
 def held_by(user: Viewer) -> QuerySet[Recording]:

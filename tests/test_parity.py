@@ -21,8 +21,8 @@ from guardian.shortcuts import assign_perm
 from accounts.models import STAFF, User
 from accounts.sites import clinic_site
 from audit import refusals
+from consultations import pages as consultation_pages
 from consultations import policy as consultation_policy
-from consultations import views as consultation_views
 from consultations.booking import book
 from consultations.models import Consultation, Participant
 from patients import policy as patient_policy
@@ -243,7 +243,7 @@ def quiet() -> Iterator[None]:
 
 @pytest.fixture
 def long_lists(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (playback, consultation_views):
+    for module in (playback, consultation_pages):
         monkeypatch.setattr(module, "PER_PAGE", 1000)
     monkeypatch.setattr(refusals, "MOST", 1_000_000)  # everybody asks for everything here, within a minute
     for model in (Recording, Consultation, Patient):

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import template
-from django.core.paginator import Paginator
 from django.utils import timezone
 
 from consultations import note_pages, pages
@@ -11,14 +10,11 @@ from consultations import note_pages, pages
 register = template.Library()
 
 
-PER_PAGE = 25
-
-
 @register.inclusion_tag("clinic/_consultations_with.html", takes_context=True)
 def consultations_with(context: template.Context, patient: Any) -> dict[str, Any]:
     """The clinician's own consultations with this patient by pages, newest first, and how far the note of each is."""
     request, now = context["request"], timezone.now()
-    page = Paginator(pages.held_with(request.user, patient.pk), PER_PAGE).get_page(request.GET.get("page"))
+    page = pages.held_with(request.user, patient.pk, request.GET.get("page"))
     said = note_pages.state_texts(page)
     rows = [pages.row(request.user, one, now) | {"note_text": said[one.pk]} for one in page]
     return {"rows": rows, "page_obj": page}
