@@ -26,7 +26,7 @@ from tests.figures import record
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 TABLE = re.compile(r'(?:FROM|JOIN) "(\w+)"')
 # What both sides may use: the model they answer with, Django's own words for a query, and who asks.
-COMMON = {"Exists", "OuterRef", "QuerySet", "Viewer", "objects", "filter", "pk", "user"}
+COMMON = {"Exists", "OuterRef", "Subquery", "QuerySet", "Viewer", "objects", "filter", "values", "pk", "user"}
 SIDES = [
     (patients, Patient, patients.granted_to),
     (consultations, Consultation, partial(consultations.granted_to, codename=consultations.VIEW)),
