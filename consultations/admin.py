@@ -15,7 +15,7 @@ from consultations.desk_admin import DeskAdmin
 from consultations.models import Consultation
 from consultations.scheduling_admin import RIGHT
 from consultations.services import is_expected
-from patients.admin import NeverDeleted
+from patients.admin import ClinicianFilter, NeverDeleted
 
 
 @admin.register(Consultation)
@@ -24,7 +24,7 @@ class ConsultationAdmin(DeskAdmin, NeverDeleted):
 
     change_form_template = "admin/consultations/consultation/change_form.html"
     list_display = ("starts_at", "ends_at", "patient_name", "clinician", "status", "adjustments")
-    list_filter = (("starts_at", Days), "status", "clinician")
+    list_filter = (("starts_at", Days), "status", ("clinician", ClinicianFilter))
     list_select_related = ("patient", "clinician__user")
     search_fields = ("patient__name", "clinician__user__name")
     ordering = ("-starts_at",)

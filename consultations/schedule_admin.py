@@ -15,6 +15,7 @@ from consultations import diary
 from consultations.models import Consultation
 from consultations.schedule import Availability, TimeOff
 from consultations.schedule_forms import AvailabilityForm, TimeOffForm
+from patients.admin import ClinicianFilter
 from patients.models import Clinician
 
 HOURS = ("weekday", "starts", "ends", "time_zone", "slot_minutes", "valid_from", "valid_until", "for_new_patients")
@@ -105,7 +106,7 @@ class EverybodysTimeAdmin(OfferedLookupsAdmin):
 @admin.register(Availability)
 class EverybodysHoursAdmin(EverybodysTimeAdmin, HoursAdmin):
     list_display = ("clinician", "weekday", "hours", "time_zone", "slot_minutes", "last_day", "for_new_patients")
-    list_filter = ("clinician", "weekday", "for_new_patients")
+    list_filter = (("clinician", ClinicianFilter), "weekday", "for_new_patients")
     ordering = ("clinician__user__name", "weekday", "starts")
     fields = ("clinician", *HOURS)
 
@@ -113,5 +114,5 @@ class EverybodysHoursAdmin(EverybodysTimeAdmin, HoursAdmin):
 @admin.register(TimeOff)
 class EverybodysTimeOffAdmin(EverybodysTimeAdmin, OffAdmin):
     list_display = ("clinician", "starts_at", "ends_at", "note")
-    list_filter = ("clinician",)
+    list_filter = (("clinician", ClinicianFilter),)
     fields = ("clinician", *OFF)
