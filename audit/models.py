@@ -79,6 +79,12 @@ class Entry(models.Model):
                 condition=models.Q(action__in=[Action.REFUSED, Action.MISUSED]),
                 name="entry_refusals_by_actor",
             ),
+            # Of what is listed often and opened rarely; its people read it on their first page.
+            models.Index(
+                fields=["object_id", "-seq"],
+                condition=models.Q(action__in=[Action.OPENED, Action.DOWNLOADED]),
+                name="entry_openings_by_object",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -189,7 +189,8 @@ def accesses(replays: Iterable[Shown], viewer: Viewer, *, most: int = 20) -> lis
     own = [one.recording.pk for one in replays if one.is_own]
     kinds = (Action.OPENED, Action.DOWNLOADED)
     opened = Entry.objects.filter(object_id__in=own, action__in=kinds).exclude(reason=FACTS)
-    newest = opened.order_by("-seq").values_list("seq", flat=True)[:most]
+    # By time: by number, the database would walk back through the whole ledger for what was hardly ever opened.
+    newest = opened.order_by("-at", "-seq").values_list("seq", flat=True)[:most]
     last_of_each = opened.order_by().values("actor").annotate(last=Max("seq")).values_list("last", flat=True)
     entries = list(Entry.objects.filter(seq__in={*newest, *last_of_each}).order_by("-seq"))
     people = User.objects.select_related("clinician").in_bulk([entry.actor for entry in entries if entry.actor])
