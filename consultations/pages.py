@@ -1,5 +1,6 @@
 """What pages show of consultations: rows with words, for patients and clinicians."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -78,19 +79,19 @@ def with_all_of_a_row(consultations: QuerySet[Consultation]) -> QuerySet[Consult
     return consultations.select_related("patient__user", "clinician__user").prefetch_related("participants")
 
 
-def _part(some: QuerySet[Consultation]) -> QuerySet[Consultation]:
-    """Return the slice of a list with what its rows need, in no order.
+def _rows_of(ids: Iterable[UUID]) -> QuerySet[Consultation]:
+    """Return the consultations with these ids with what their rows need, in no order.
 
-    Which ones they are is said by a query within this one: joined at once, people would be joined to the whole list.
+    A page's ids are a query within this one: joined at once, people would be joined to the whole list.
     """
-    return with_all_of_a_row(Consultation.objects.filter(pk__in=some.values("pk")))
+    return with_all_of_a_row(Consultation.objects.filter(pk__in=ids))
 
 
 def upcoming(user: Viewer, now: datetime) -> list[dict[str, Any]]:
     """Return the next consultations, soonest first; one that ran out of its time is not next."""
     since = now - timedelta(hours=2)
     planned = policy.visible_to(user).filter(status__in=LIVE, ends_at__gt=since).order_by("starts_at")[:20]
-    soonest_first = _part(planned).order_by("starts_at")
+    soonest_first = _rows_of(planned.values_list("pk", flat=True)).order_by("starts_at")
     return [row(user, c, now) for c in soonest_first if c.ends_at > now or may_be_joined(c, now=now)]
 
 
@@ -105,9 +106,10 @@ def held_with(user: Viewer, patient_id: UUID, number: str | None) -> Page[Consul
 
 def _page(consultations: QuerySet[Consultation], number: str | None) -> Page[Consultation]:
     newest_first = "-starts_at", "-pk"
-    page = Paginator(consultations.order_by(*newest_first), PER_PAGE).get_page(number)
-    rows = _part(page.object_list).order_by(*newest_first)  # type: ignore[arg-type]  # a slice of what is given
-    return Page(rows, page.number, page.paginator)
+    ids = consultations.order_by(*newest_first).values_list("pk", flat=True)
+    page = Paginator(ids, PER_PAGE).get_page(number)
+    rows = _rows_of(page.object_list).order_by(*newest_first)
+    return Page(rows, page.number, page.paginator)  # type: ignore[arg-type]  # which only counts
 
 
 def initials(name: str) -> str:

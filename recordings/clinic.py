@@ -25,7 +25,9 @@ class ShownList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        shown = playback.record_listing(request.user, self.result_list, actor=actor_of(request), now=timezone.now())
+        ids = self.result_list.values_list("pk", flat=True)[: self.list_max_show_all]
+        rows = playback.rows_of(ids).order_by(*self.get_ordering(request, self.queryset))
+        shown = playback.record_listing(request.user, rows, actor=actor_of(request), now=timezone.now())
         self.result_list = [one.recording for one in shown]
 
 

@@ -18,6 +18,7 @@ from recordings.guard import Shown
 from recordings.models import PlaybackSession, Recording, Rendition
 
 PER_PAGE = 25
+NEWEST_FIRST = ("-created_at", "-id")
 ONE_VIEWING = timedelta(minutes=30)
 ONE_PAUSE = timedelta(minutes=1)
 UNFINISHED_SINCE = timedelta(days=14)
@@ -193,37 +194,37 @@ def report_unreadable(opened: Opened, fault: Exception, *, actor: ledger.Actor, 
     )  # fmt: skip
 
 
-def _newest_first(recordings: QuerySet[Recording]) -> QuerySet[Recording]:
-    return recordings.order_by("-created_at", "-id")
+def _newest(recordings: QuerySet[Recording]) -> QuerySet[Recording, UUID]:
+    """Return their ids, newest first."""
+    return recordings.order_by(*NEWEST_FIRST).values_list("pk", flat=True)
 
 
-def _part(some: QuerySet[Recording]) -> QuerySet[Recording]:
-    """Return the slice of a list with all that its rows show, newest first.
+def rows_of(ids: Iterable[UUID]) -> QuerySet[Recording]:
+    """Return the recordings with these ids, which the policy let through, with all that a row shows; newest first.
 
-    Which ones they are is said by a query within this one: joined at once, people would be joined to the whole list.
+    A page's ids are a query within this one: joined at once, people would be joined to the whole list.
     """
-    rows = suspensions.marked(Recording.objects.filter(pk__in=some.values("pk")))
-    return _newest_first(rows.select_related("consultation", "patient", "clinician__user"))
+    rows = suspensions.marked(Recording.objects.filter(pk__in=ids))
+    return rows.select_related("consultation", "patient", "clinician__user").order_by(*NEWEST_FIRST)
 
 
 def page_of_replays(user: Viewer, number: str | None, *, actor: ledger.Actor, now: datetime) -> Page[Shown]:
     """Return a page of somebody's replays, newest first; the ledger says which. Errors: Leak, LedgerUnavailable."""
-    page = Paginator(_newest_first(policy.playable_by(user)), PER_PAGE).get_page(number)
-    some: QuerySet[Recording] = page.object_list  # type: ignore[assignment]  # a slice of what was given
-    shown = record_listing(user, _part(some), actor=actor, now=now, also_shared=True)
+    page = Paginator(_newest(policy.playable_by(user)), PER_PAGE).get_page(number)
+    shown = record_listing(user, rows_of(page.object_list), actor=actor, now=now, also_shared=True)
     return Page(shown, page.number, page.paginator)  # type: ignore[arg-type]  # which only counts
 
 
 def last_replays(user: Viewer, most: int, *, actor: ledger.Actor, now: datetime) -> list[Shown]:
     """Return somebody's newest replays; the ledger says which. Errors: Leak, LedgerUnavailable."""
-    newest = _newest_first(policy.playable_by(user))[:most]
-    return record_listing(user, _part(newest), actor=actor, now=now, also_shared=True)
+    newest = rows_of(_newest(policy.playable_by(user))[:most])
+    return record_listing(user, newest, actor=actor, now=now, also_shared=True)
 
 
 def replays_of(user: Viewer, patient_id: UUID, most: int, *, actor: ledger.Actor, now: datetime) -> list[Shown]:
     """Return the newest replays of what this clinician held with one patient. Errors: Leak, LedgerUnavailable."""
     held = policy.playable_by(user).filter(patient=patient_id, clinician__user=user.pk)
-    return record_listing(user, _part(_newest_first(held)[:most]), actor=actor, now=now)
+    return record_listing(user, rows_of(_newest(held)[:most]), actor=actor, now=now)
 
 
 def unfinished_of(user: Viewer, most: int, *, actor: ledger.Actor, now: datetime) -> list[Shown]:
@@ -237,9 +238,8 @@ def unfinished_of(user: Viewer, most: int, *, actor: ledger.Actor, now: datetime
     being_made = policy.basis_for(user).filter(recent).exclude(status__in=elsewhere)
     with_gaps = policy.playable_by(user).filter(recent, status=Status.PARTIAL)
     # Each by the clinician's own index; together in one query they would be looked for among everybody's.
-    newest = [one for rows in (being_made, with_gaps) for one in _part(_newest_first(rows)[:most])]
-    newest.sort(key=lambda one: (one.created_at, one.pk), reverse=True)
-    return record_listing(user, newest[:most], actor=actor, now=now)
+    found = [pk for recordings in (being_made, with_gaps) for pk in _newest(recordings)[:most]]
+    return record_listing(user, rows_of(found)[:most], actor=actor, now=now)
 
 
 def held_among(user: Viewer, ids: Iterable[UUID], *, actor: ledger.Actor, now: datetime) -> list[Shown]:
