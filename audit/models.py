@@ -79,11 +79,14 @@ class Entry(models.Model):
                 condition=models.Q(action__in=[Action.REFUSED, Action.MISUSED]),
                 name="entry_refusals_by_actor",
             ),
-            # Of what is listed often and opened rarely; its people read it on their first page.
+            # What is listed often is opened and paused rarely; its people read of both.
             models.Index(
                 fields=["object_id", "-seq"],
                 condition=models.Q(action__in=[Action.OPENED, Action.DOWNLOADED]),
                 name="entry_openings_by_object",
+            ),
+            models.Index(
+                fields=["patient"], condition=models.Q(object_type="suspension"), name="entry_suspensions_by_patient"
             ),
         ]
 

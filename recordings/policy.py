@@ -57,8 +57,8 @@ def held_by(user: Viewer) -> QuerySet[Recording]:
     Nobody it is shared with. Both keys, and no revocation; what is paused says `is_paused`.
     """
     taken = PlaybackRevocation.objects.filter(recording=OuterRef("pk"), user=user.pk, ended_at=None)
-    own = basis_for(user).filter(_own(user), ~Exists(taken), pk__in=granted_to(user).values("pk"))
-    return suspensions.marked(own)
+    both = granted_to(user) & basis_for(user)
+    return suspensions.marked(both.filter(_own(user), ~Exists(taken)))
 
 
 def in_playable_state(recordings: QuerySet[Recording]) -> QuerySet[Recording]:
