@@ -58,6 +58,7 @@ def state_text(consultation: Consultation, now: datetime) -> str:
 
 def row(user: Viewer, consultation: Consultation, now: datetime) -> dict[str, Any]:
     """Shape: one row of `consultations/_rows.html` and `_next.html`; `day_pages` adds more for `clinic/_today.html`."""
+    call_url = reverse("consultations:call", args=[consultation.pk])
     return {
         "consultation": consultation,
         "starts_at": consultation.starts_at,
@@ -69,8 +70,8 @@ def row(user: Viewer, consultation: Consultation, now: datetime) -> dict[str, An
         "waiting": waiting_since(consultation) is not None,
         "can_join": may_be_joined(consultation, now=now),
         "url": reverse("consultations:detail", args=[consultation.pk]),
-        "join_url": reverse("consultations:call", args=[consultation.pk]),
-        "call_url": reverse("consultations:call", args=[consultation.pk]),
+        "join_url": call_url,
+        "call_url": call_url,
     }
 
 
