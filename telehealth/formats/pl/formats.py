@@ -1,4 +1,4 @@
-"""How dates read in Polish: after its day a month stands in the genitive, and small. A day has 24 hours, as elsewhere."""
+"""How dates read in Polish: after its day a month stands in the genitive, and small. Days have 24 hours as elsewhere."""
 
 DATE_FORMAT = "j b Y"
 TIME_FORMAT = "H:i"
