@@ -1,4 +1,4 @@
-"""How dates read in Polish: after its day a month stands in the genitive, and small. Days have 24 hours as elsewhere."""
+"""How dates read in Polish: after its day a month stands in the genitive, and small; days have 24 hours."""
 
 DATE_FORMAT = "j b Y"
 TIME_FORMAT = "H:i"
