@@ -140,8 +140,7 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 SIGN_UP_IS_OPEN = environment.flag("SIGN_UP_IS_OPEN", False)
 
-# By their own names, which their speakers look for. The first is everybody's who has chosen none.
-LANGUAGES = environment.languages({"en-gb": "English", "pl": "Polski"})
+LANGUAGES = environment.languages({"en-gb": "English", "pl": "Polski"})  # the first for whoever has chosen none
 LANGUAGE_CODE = LANGUAGES[0][0]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
