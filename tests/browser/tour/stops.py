@@ -80,7 +80,7 @@ def _plays(people: People) -> None:
 def _signs(people: People) -> None:
     osei = people(OSEI)
     osei.press("Sign the note")
-    osei.page.get_by_role("button", name="Share with the patient").wait_for()
+    osei.page.get_by_text("Share with the patient").wait_for()
 
 
 def _chooses_a_file_with_a_fault(people: People) -> None:
