@@ -16,30 +16,42 @@ from tests.crowded import hold
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 FEW = 2
+# Not /account/devices/: allauth asks for each of somebody's own sessions.
 PAGES = {
     "ada.patient": [
         "/", "/consultations/", "/recordings/", "/account/", "/account/consents/", "/book/",
         "/consultations/{held}/", "/recordings/{recording}/", "/recordings/{recording}/access/",
+        "/recordings/{recording}/keeping/", "/recordings/{recording}/sharing/", "/recordings/of/{held}/status/",
+        "/consultations/calendar/", "/consultations/{planned}/", "/book/wait/", "/account/needs/", "/account/notices/",
     ],
     "ada.clinician": [
         "/clinic/", "/clinic/consultations/consultation/", "/clinic/recordings/recording/", "/clinic/patients/patient/",
         "/clinic/patients/patient/{patient}/change/", "/clinic/consultations/consultation/{held}/change/",
-        "/clinic/consultations/consultation/?q=visit", "/recordings/",
+        "/clinic/consultations/consultation/?q=visit", "/recordings/", "/clinic/week/", "/clinic/today/",
+        "/clinic/recordings/recording/{recording}/change/", "/consultations/{planned}/next/",
+        "/consultations/{planned}/beside/", "/clinic/consultations/availability/", "/clinic/consultations/timeoff/",
+        "/clinic/consultations/notetemplate/",
     ],
     "administrator": [
         "/admin/", "/admin/consultations/consultation/", "/admin/recordings/recording/", "/admin/audit/entry/",
         "/admin/patients/patient/", "/admin/patients/carerelationship/", "/admin/recordings/processingjob/",
         "/admin/consultations/consultation/desk/?q=a", "/admin/consultations/consultation/desk/{patient}/",
-        "/admin/consultations/consultation/desk/{patient}/book/",
-        "/admin/accounts/user/", "/admin/now/", "/admin/figures/", "/admin/wordings/", "/admin/patients/clinician/",
-        "/admin/recordings/quarantinedecision/", "/admin/recordings/accessreport/",
+        "/admin/consultations/consultation/desk/{patient}/book/", "/admin/accounts/user/", "/admin/now/",
+        "/admin/figures/", "/admin/wordings/", "/admin/patients/clinician/", "/admin/recordings/quarantinedecision/",
+        "/admin/recordings/accessreport/", "/admin/recordings/deletionrequest/",
+        "/admin/recordings/playbackrevocation/", "/admin/recordings/playbacksuspension/", "/admin/notices/notice/",
+        "/admin/audit/alert/", "/admin/retention/", "/admin/consultations/availability/",
+        "/admin/consultations/consultation/{held}/change/", "/admin/recordings/recording/{recording}/change/",
+        "/admin/patients/patient/{patient}/change/",
     ],
 }  # fmt: skip
 
 
 def path_of(cast: Cast, path: str) -> str:
     world = cast.ada
-    return path.format(held=world.held.pk, recording=world.recording.pk, patient=world.patient.pk)
+    return path.format(
+        held=world.held.pk, planned=world.planned.pk, recording=world.recording.pk, patient=world.patient.pk
+    )
 
 
 def asked(client: Client, path: str) -> int:
