@@ -36,7 +36,7 @@ from recordings.suspensions import Scope
 class RecordingAdmin(FactsOnly):
     list_display = ("started_at", "status", "reason_code", "duration", "size", "stage", "legal_hold", "retain_until")
     list_filter = (("started_at", Days), "status", "legal_hold")
-    ordering = ("-created_at",)
+    ordering = ("-started_at",)
     fields = readonly_fields = (
         "id",
         "status",

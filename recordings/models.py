@@ -92,7 +92,7 @@ class Recording(models.Model):
         indexes = [
             models.Index(fields=["patient", "-created_at", "-id"], name="recording_of_patient"),
             models.Index(fields=["clinician", "-created_at", "-id"], name="recording_of_clinician"),
-            models.Index(fields=["-created_at", "-id"], name="recording_by_age"),
+            models.Index(fields=["-started_at", "-id"], name="recording_by_start"),
             # Few of all; counted whenever the staff's start page asks again.
             models.Index(
                 fields=["status"],
