@@ -10,9 +10,9 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from consultations import booking, day_letters, signals
+from consultations import booking, calls, day_letters, signals
 from consultations.booking import NotBookable, NotChangeable, What
-from consultations.models import Call, Consultation, Participant
+from consultations.models import Consultation, Participant
 from consultations.states import StaleTransition
 from consultations.states import move as step
 
@@ -36,7 +36,7 @@ def mark_missed(consultation: Consultation, *, by: User, now: datetime) -> None:
     Errors: NotChangeable while it is too early, when the patient is there, or when it has begun.
     """
     # RACE: who joins holds the call's row; they come before this or find the consultation closed.
-    list(Call.objects.select_for_update().filter(consultation=consultation.pk, status=Call.Status.LIVE))
+    calls.lock_live(consultation)
     standing = Consultation.objects.select_for_update(of=("self",)).get(pk=consultation.pk)
     if standing.status == Consultation.Status.NO_SHOW:
         return

@@ -18,7 +18,7 @@ from accounts.models import User
 from audit import ledger
 from audit.ledger import Actor, Line
 from audit.models import Action
-from consultations import diary, letters, policy, signals
+from consultations import calls, care, diary, letters, policy, signals
 from consultations.models import Consultation, ConsultationChange, FollowUp, Mode, Participant
 from consultations.schedule import Availability
 from consultations.slots import Slot
@@ -70,7 +70,7 @@ def book(
     """
     if patient.user is None:
         raise NotBookable(_("The patient needs a sign-in before a call can be booked."))
-    _lock(clinician)
+    care.lock(clinician)
     try:
         with transaction.atomic():
             consultation = Consultation.objects.create(
@@ -87,7 +87,7 @@ def book(
         raise NotBookable(_("The clinician has another consultation at that time.")) from error
     for user, role in ((patient.user, Participant.Role.PATIENT), (clinician.user, Participant.Role.CLINICIAN)):
         policy.grant_place(Participant.objects.create(consultation=consultation, patient=patient, user=user, role=role))
-    begin_care(patient, clinician, why="consultation", now=now)
+    begin_care(patient, clinician, why=care.BEGUN_BY_BOOKING, now=now)
     letters.post_booked(consultation, now=now)
     tell(signals.booked, consultation, now)
     return consultation
@@ -178,7 +178,8 @@ def move(
 
     Errors: NotBookable when the clinician has another one then, NotChangeable when it has begun or was cancelled.
     """
-    _lock(consultation.clinician)
+    care.lock(consultation.clinician)
+    call = calls.lock_live(consultation)
     standing = Consultation.objects.select_for_update(of=("self",)).get(pk=consultation.pk)
     if standing.status not in CHANGEABLE:
         raise NotChangeable(_("This consultation cannot be changed any more."))
@@ -190,6 +191,8 @@ def move(
     except IntegrityError as error:
         raise NotBookable(_("The clinician has another consultation at that time.")) from error
     change = write_down(standing, What.MOVED, by=by, why=why, now=now)
+    if call is not None:
+        calls.end(call.pk, reason=calls.NOT_STARTED, now=now)
     consultation.starts_at, consultation.ends_at = starts_at, ends_at
     letters.post_changed(consultation, change, now=now)
     tell(signals.moved, consultation, now)
@@ -201,9 +204,12 @@ def hand_over(
 ) -> Consultation:
     """Let another clinician hold it: a new consultation with all the patient said, and the old one called off.
 
-    Whose consultation one is never changes, and with it who may see what was said there.
+    Whose consultation one is never changes, and with it who may see what was said there. Who was to hold the old one
+    loses their place in it, and the care that nothing but bookings began.
     Errors: NotBookable, NotChangeable, LedgerUnavailable; nothing has changed then.
     """
+    care.lock(consultation.clinician, to)
+    calls.lock_live(consultation)
     # RACE: of two who hand it over at once the second finds it cancelled.
     standing = Consultation.objects.with_people().select_for_update(of=("self",)).get(pk=consultation.pk)
     if standing.status not in CHANGEABLE:
@@ -220,18 +226,35 @@ def hand_over(
     )
     if follows := FollowUp.objects.filter(next=standing).first():
         FollowUp.objects.create(consultation_id=follows.consultation_id, next=made, patient_id=made.patient_id)
-    ledger.append(actor, Line(Action.GRANTED, "consultation", made.pk, made.patient_id, reason="handed_over"), now=now)
-    cancel(standing, by=by, why=why, now=now)
+    place = Participant.objects.select_related("user").get(consultation=standing, role=Participant.Role.CLINICIAN)
+    policy.withdraw_place(place, now=now)
+    reason, taken = "handed_over", {"from": str(place.user_id)}
+    ledger.append(
+        actor,
+        Line(Action.GRANTED, "consultation", made.pk, made.patient_id, reason),
+        Line(Action.REVOKED, "consultation", standing.pk, standing.patient_id, reason, taken),
+        now=now,
+    )
+    _call_off(standing, by=by, why=why, reason=reason, actor=actor, now=now)
     return made
 
 
 @transaction.atomic
-def cancel(consultation: Consultation, *, by: User | None, now: datetime, why: str = "") -> None:
+def cancel(consultation: Consultation, *, by: User | None, actor: Actor, now: datetime, why: str = "") -> None:
     """Call a consultation off; both people still see that it was planned. Idempotent: it is cancelled once.
 
-    Errors: NotChangeable when it has begun or is over.
+    Errors: NotChangeable when it has begun or is over, LedgerUnavailable.
     """
-    standing = Consultation.objects.select_for_update(of=("self",)).get(pk=consultation.pk)
+    care.lock(consultation.clinician)
+    _call_off(consultation, by=by, why=why, reason="cancelled", actor=actor, now=now)
+    consultation.status = Consultation.Status.CANCELLED
+
+
+def _call_off(
+    consultation: Consultation, *, by: User | None, why: str, reason: str, actor: Actor, now: datetime
+) -> None:
+    call = calls.lock_live(consultation)
+    standing = Consultation.objects.with_people().select_for_update(of=("self",)).get(pk=consultation.pk)
     if standing.status == Consultation.Status.CANCELLED:
         return
     try:
@@ -239,9 +262,11 @@ def cancel(consultation: Consultation, *, by: User | None, now: datetime, why: s
     except StaleTransition as error:
         raise NotChangeable(_("This consultation cannot be changed any more.")) from error
     change = write_down(standing, What.CANCELLED, by=by, why=why, now=now)
-    consultation.status = standing.status
-    letters.post_changed(consultation, change, now=now)
-    tell(signals.cancelled, consultation, now)
+    if call is not None:
+        calls.end(call.pk, reason=calls.NOT_STARTED, now=now)
+    care.end_if_nothing_is_left(standing, why=reason, actor=actor, now=now)
+    letters.post_changed(standing, change, now=now)
+    tell(signals.cancelled, standing, now)
 
 
 @transaction.atomic
@@ -268,12 +293,6 @@ def may_still_need(consultation: Consultation, *, now: datetime) -> bool:
 def is_changeable(consultation: Consultation, *, now: datetime) -> bool:
     """Say whether its patient may still move or cancel it themselves."""
     return consultation.status in CHANGEABLE and now <= consultation.starts_at - settings.BOOKING_CHANGES_UNTIL_BEFORE
-
-
-def _lock(clinician: Clinician) -> None:
-    """RACE: two inserts that overlap would wait for each other on PostgreSQL, which ends one as a deadlock. One after
-    the other, the second gets the refusal of the rule."""
-    Clinician.objects.select_for_update(no_key=True).get(pk=clinician.pk)
 
 
 def write_down(standing: Consultation, what: What, *, by: User | None, why: str, now: datetime) -> ConsultationChange:

@@ -171,7 +171,10 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = WhyForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            booking.cancel(consultation, by=consultation.patient.user, why=form.cleaned_data["why"], now=now)
+            booking.cancel(
+                consultation, by=consultation.patient.user, why=form.cleaned_data["why"],
+                actor=actor_of(request), now=now,
+            )  # fmt: skip
         except NotChangeable:
             return _too_late(request, consultation)
         messages.success(request, _("Your consultation is cancelled."))

@@ -15,6 +15,7 @@ from consultations.states import StaleTransition, move
 
 log = logging.getLogger(__name__)
 LOST_AFTER = timedelta(minutes=5)
+NOT_STARTED = "not_started"  # why a call ended in which people only waited
 
 
 class Refused(Exception):
@@ -53,6 +54,14 @@ def lock(call_id: Any) -> Call:
     if call is None:
         raise Refused("closed", "The consultation has ended.")
     return call
+
+
+def lock_live(consultation: Consultation) -> Call | None:
+    """Lock the consultation's live call, if there is one, until the transaction ends.
+
+    RACE: always before the row of its consultation, as who admits somebody does.
+    """
+    return Call.objects.select_for_update().filter(consultation=consultation.pk, status=Call.Status.LIVE).first()
 
 
 def lock_place(place: Participant) -> Participant:
@@ -200,5 +209,8 @@ def _over(call: Call, now: datetime) -> str:
     if call.started_at:
         gone = all(p.disconnected_at and p.disconnected_at < now - LOST_AFTER for p in people if p.connected_at)
         return "lost" if gone else ""
-    is_empty = not any(p.is_present for p in people)
-    return "not_started" if is_empty and not may_be_joined(call.consultation, now=now) else ""
+    if may_be_joined(call.consultation, now=now):
+        return ""
+    # RACE: who came in while it was cancelled opened a call that nobody can start.
+    is_called_off = call.consultation.status == Consultation.Status.CANCELLED
+    return NOT_STARTED if is_called_off or not any(p.is_present for p in people) else ""

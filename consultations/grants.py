@@ -40,7 +40,8 @@ def own_places(path: str, consultation: str) -> tuple[Q, Q, Q]:
 
 
 def place_of(role: Participant.Role, consultation: str) -> Exists:
-    return Exists(Participant.objects.filter(consultation=OuterRef(consultation), user=OuterRef("user"), role=role))
+    own = Participant.objects.filter(consultation=OuterRef(consultation), user=OuterRef("user"), role=role)
+    return Exists(own.filter(withdrawn_at=None))
 
 
 def expected() -> Sequence[QuerySet[Any]]:

@@ -80,8 +80,8 @@ def _moved(notice: Notice, now: datetime) -> Letter | None:
 
 
 def _cancelled(notice: Notice, now: datetime) -> Letter | None:
-    own, theirs = of_patient(notice), _held_by_clinician(notice)
-    consultation = own or theirs
+    own = of_patient(notice)
+    consultation = own or _was_with(notice)
     if consultation is None or consultation.status != Consultation.Status.CANCELLED or consultation.starts_at <= now:
         return None
     facts, about = facts_of(consultation), consultation.starts_at
@@ -169,6 +169,15 @@ def _held_by_clinician(notice: Notice) -> Consultation | None:
     consultation = seen_by(notice, notice.object_id)
     is_theirs = consultation is not None and consultation.clinician.user_id == notice.user_id
     return consultation if is_theirs else None
+
+
+def _was_with(notice: Notice) -> Consultation | None:
+    """Return a consultation of this clinician, also one that was handed over, when they have no place in it any more.
+
+    SECURITY: only when it was to be is told of it; whose it was is not read.
+    """
+    theirs = Consultation.objects.filter(pk=notice.object_id, clinician__user=notice.user_id, clinician__is_active=True)
+    return theirs.defer("reason", "adjustments").select_related("clinician__user").first()
 
 
 def _is_ahead(consultation: Consultation, now: datetime) -> bool:

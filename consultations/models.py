@@ -191,6 +191,7 @@ class Participant(models.Model):
     waiting_at = models.DateTimeField(null=True)
     admitted_at = models.DateTimeField(null=True)
     left_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True, help_text="when somebody else took it over, before it was held")
     recording = models.CharField(max_length=16, choices=Recording, default=Recording.UNASKED)
     audio = models.CharField(max_length=16, default="on")
     video = models.CharField(max_length=16, default="off")

@@ -1,5 +1,6 @@
 """Who may see and join a consultation. The only place of this app that touches guardian."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.contrib.auth.models import Permission
@@ -16,7 +17,7 @@ from patients.policy import cared_for_by
 VIEW, JOIN = "see_consultation", "join_consultation"
 # The place of one of the two people whose consultation it is, held by the account that the profile belongs to.
 OWN_PLACE = Q(role=Participant.Role.PATIENT, patient__user=F("user")) | Q(
-    role=Participant.Role.CLINICIAN, consultation__clinician__user=F("user")
+    role=Participant.Role.CLINICIAN, consultation__clinician__user=F("user"), withdrawn_at=None
 )
 
 
@@ -29,7 +30,7 @@ def granted_to(user: Viewer, codename: str) -> QuerySet[Consultation]:
 
 
 def basis_for(user: Viewer) -> QuerySet[Consultation]:
-    """The second key: it is one's own, as its patient or as its clinician who still works here."""
+    """The second key: it is one's own, as its patient or as its clinician who still works here and was to hold it."""
     if not user.is_authenticated:
         return Consultation.objects.none()
     # The account is read afresh: a held user object may be older than a deactivation.
@@ -38,7 +39,8 @@ def basis_for(user: Viewer) -> QuerySet[Consultation]:
     patient = Patient.objects.filter(user=user.pk)
     clinician = Clinician.objects.filter(user=user.pk, is_active=True)
     own = Q(patient=Subquery(patient.values("pk"))) | Q(clinician=Subquery(clinician.values("pk")))
-    return Consultation.objects.filter(own, Exists(account))
+    handed_over = Participant.objects.filter(consultation=OuterRef("pk"), user=user.pk, withdrawn_at__isnull=False)
+    return Consultation.objects.filter(own, ~Exists(handed_over), Exists(account))
 
 
 def visible_to(user: Viewer) -> QuerySet[Consultation]:
@@ -156,6 +158,12 @@ def grant_place(participant: Participant) -> None:
     place = Participant.objects.select_related("user", "consultation").get(pk=participant.pk)
     for codename in (VIEW, JOIN):
         assign_perm(f"consultations.{codename}", place.user, place.consultation)
+
+
+def withdraw_place(participant: Participant, *, now: datetime) -> None:
+    """Take a place for good, from both keys; called in the transaction that gives the consultation to somebody else."""
+    Participant.objects.filter(pk=participant.pk).update(withdrawn_at=now)
+    revoke_place(participant)
 
 
 def revoke_place(participant: Participant) -> None:

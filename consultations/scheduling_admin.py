@@ -131,7 +131,10 @@ class SchedulingAdmin(NotedAdmin):
         if form.is_valid():
             try:
                 with transaction.atomic():
-                    booking.cancel(consultation, by=request.user, why=form.cleaned_data["why"], now=timezone.now())  # type: ignore[arg-type]  # who has a right is signed in
+                    booking.cancel(
+                        consultation, by=request.user, why=form.cleaned_data["why"],  # type: ignore[arg-type]  # who has a right is signed in
+                        actor=actor_of(request), now=timezone.now(),
+                    )  # fmt: skip
                     self.note(request, Action.CHANGED, consultation, "cancelled")
                 messages.success(request, _("Cancelled. Everybody who takes part gets a letter."))
                 return self.to_desk(consultation)

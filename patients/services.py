@@ -1,11 +1,13 @@
 """What happens to patients and care relationships."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from patients import policy
 from patients.models import CareRelationship, Clinician, Patient
+
+A_MOMENT = timedelta(microseconds=1)
 
 
 @transaction.atomic
@@ -21,6 +23,10 @@ def begin_care(patient: Patient, clinician: Clinician, *, why: str, now: datetim
 
 
 @transaction.atomic
-def end_care(relationship: CareRelationship, *, now: datetime) -> None:
-    CareRelationship.objects.filter(pk=relationship.pk, until=None).update(until=now)
+def end_care(relationship: CareRelationship, *, now: datetime) -> bool:
+    """End care and withdraw its grant; say whether it stood until now."""
+    # The clock of the machine on which it began may be ahead of this one's.
+    until = max(now, relationship.since + A_MOMENT)
+    has_stood = CareRelationship.objects.filter(pk=relationship.pk, until=None).update(until=until)
     policy.revoke_view(relationship.patient, relationship.clinician.user)
+    return bool(has_stood)

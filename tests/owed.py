@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import ADMINISTRATORS, User
-from audit.ledger import Actor
+from audit.ledger import PORTAL, Actor
 from audit.models import Entry
 from consultations import attendance, booking, clinic_messages, letters, notes, reminders
 from consultations.models import Consultation, Participant
@@ -49,7 +49,7 @@ def everything_happens(world: World, *, now: datetime) -> None:
     moved = plan(world, starts_at=now + 6 * A_DAY, booked_at=now)
     later = moved.starts_at + AN_HOUR
     booking.move(moved, starts_at=later, ends_at=later + FIFTEEN, by=None, why=CLINICAL, now=now)
-    booking.cancel(plan(world, starts_at=now + 7 * A_DAY, booked_at=now), by=None, why=CLINICAL, now=now)
+    booking.cancel(plan(world, starts_at=now + 7 * A_DAY, booked_at=now), by=None, why=CLINICAL, actor=PORTAL, now=now)
     letters.post_offered(make_offer(world.patient, world.clinician, reason=CLINICAL)[1], now=now)
     for ahead in (23 * AN_HOUR, AN_HOUR / 2):
         plan(world, starts_at=now + ahead, booked_at=long_ago)

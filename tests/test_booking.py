@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from audit.ledger import Actor
+from audit.ledger import PORTAL, Actor
 from audit.models import Action, Entry
 from consultations import booking, policy, signals
 from consultations.booking import NotBookable, NotChangeable, TooManyPlanned, Wishes
@@ -115,7 +115,7 @@ def test_one_patient_does_not_take_all_the_times(cast: Cast, hours: Availability
     last = take(cast.ada.patient, cast.ada.clinician, at(9, 15))
     with pytest.raises(TooManyPlanned):
         take(cast.ada.patient, cast.ada.clinician, at(9, 30))
-    booking.cancel(last, by=cast.ada.patient.user, now=LONG_BEFORE)
+    booking.cancel(last, by=cast.ada.patient.user, actor=PORTAL, now=LONG_BEFORE)
     assert take(cast.ada.patient, cast.ada.clinician, at(9, 30))
 
 
@@ -170,7 +170,7 @@ def test_moving_onto_another_is_refused_and_changes_nothing(cast: Cast, hours: A
 def test_cancelling_frees_the_time_and_happens_once(cast: Cast, hours: Availability) -> None:
     consultation = take(cast.ada.patient, cast.ada.clinician)
     for _ in range(2):
-        booking.cancel(consultation, by=cast.ada.patient.user, why="Better now", now=LONG_BEFORE)
+        booking.cancel(consultation, by=cast.ada.patient.user, why="Better now", actor=PORTAL, now=LONG_BEFORE)
     assert ConsultationChange.objects.get().why == "Better now"
     again = take(cast.ada.patient, cast.ada.clinician)
     assert again != consultation and planned() == [again]
@@ -183,7 +183,7 @@ def test_what_has_begun_or_is_over_stays_as_it_is(cast: Cast, hours: Availabilit
     with pytest.raises(NotChangeable):
         booking.move(consultation, starts_at=at(9, 30), ends_at=at(9, 45), by=None, now=LONG_BEFORE)
     with pytest.raises(NotChangeable):
-        booking.cancel(consultation, by=None, now=LONG_BEFORE)
+        booking.cancel(consultation, by=None, actor=PORTAL, now=LONG_BEFORE)
     assert not ConsultationChange.objects.exists()
 
 
@@ -192,7 +192,7 @@ def test_until_when_a_patient_may_change_it(cast: Cast, hours: Availability, set
     consultation = take(cast.ada.patient, cast.ada.clinician)
     assert booking.is_changeable(consultation, now=at(6))
     assert not booking.is_changeable(consultation, now=at(6) + timedelta(microseconds=1))
-    booking.cancel(consultation, by=None, now=LONG_BEFORE)
+    booking.cancel(consultation, by=None, actor=PORTAL, now=LONG_BEFORE)
     assert not booking.is_changeable(consultation, now=LONG_BEFORE)
 
 
@@ -211,7 +211,7 @@ def test_who_listens_hears_of_it_after_the_commit_and_can_undo_nothing(
         with django_capture_on_commit_callbacks(execute=True):
             consultation = take(cast.ada.patient, cast.ada.clinician)
             booking.move(consultation, starts_at=at(11), ends_at=at(11) + FIFTEEN, by=None, now=LONG_BEFORE)
-            booking.cancel(consultation, by=None, now=LONG_BEFORE)
+            booking.cancel(consultation, by=None, actor=PORTAL, now=LONG_BEFORE)
             assert heard == []
         assert heard == ["booked", "moved", "cancelled"]
     finally:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from icalendar import Calendar, Event
 
 from accounts.models import User
+from audit.ledger import PORTAL
 from audit.models import Action, Entry
 from consultations import booking, calendars
 from consultations.models import Consultation
@@ -71,7 +72,7 @@ def test_moving_and_cancelling_change_the_same_entry(cast: Cast, secret: Consult
     starts_at = secret.starts_at + timedelta(days=1)
     booking.move(secret, starts_at=starts_at, ends_at=starts_at + FIFTEEN, by=None, now=now)
     moved = events(Client().get(address))[pk]
-    booking.cancel(secret, by=None, now=now)
+    booking.cancel(secret, by=None, actor=PORTAL, now=now)
     gone = events(Client().get(address))[pk]
     assert first["uid"] == moved["uid"] == gone["uid"]
     assert [int(event["sequence"]) for event in (first, moved, gone)] == [0, 1, 2]
@@ -146,7 +147,7 @@ def test_a_long_feed_takes_a_fixed_number_of_queries(cast: Cast, django_assert_n
         consultation = booking.book(
             cast.ada.patient, cast.ada.clinician, starts_at=at, ends_at=at + FIFTEEN, reason="x", now=timezone.now()
         )
-        booking.cancel(consultation, by=None, now=timezone.now())
+        booking.cancel(consultation, by=None, actor=PORTAL, now=timezone.now())
     user = cast.ada.patient.user
     with django_assert_num_queries(2):
         own = calendars.of(user, now=timezone.now())

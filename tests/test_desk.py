@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from audit.ledger import Actor
+from audit.ledger import PORTAL, Actor
 from audit.models import Action, Entry
 from consultations import booking, booking_pages, clinic_messages
 from consultations.booking_pages import said
@@ -137,7 +137,7 @@ def test_another_clinician_can_hold_it_at_the_very_time_it_was_planned_for(cast:
 
 def test_who_is_too_late_to_hand_over_books_nothing(cast: Cast) -> None:
     soon = planned(cast)
-    booking.cancel(soon, by=None, now=timezone.now())
+    booking.cancel(soon, by=None, actor=PORTAL, now=timezone.now())
     later = soon.starts_at + timedelta(hours=1)
     facts = {"by": cast.staff, "why": "x", "actor": Actor(cast.staff.pk), "now": timezone.now()}
     with pytest.raises(booking.NotChangeable):
@@ -180,7 +180,7 @@ def test_reception_sends_word_to_who_is_expected_and_reads_no_clinicians_words(c
     lines = Entry.objects.filter(object_id=ada.planned.pk).order_by("-seq").values_list("action", "reason")
     assert list(lines)[:2] == [("opened", "message"), ("changed", "told")]
     assert Notice.objects.get().user == ada.patient.user
-    booking.cancel(ada.planned, by=None, now=timezone.now())
+    booking.cancel(ada.planned, by=None, actor=PORTAL, now=timezone.now())
     clerk.post(page, {"text": "Never mind"})
     assert ClinicMessage.objects.count() == 2 and act("message", ada.planned) not in text_of(clerk.get("/admin/"))
 

@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from audit.ledger import PORTAL
 from consultations import booking
 from notices import delivery, outbox, preferences
 from notices.models import Kind, Mute, Notice, Preferences
@@ -194,7 +195,7 @@ def test_a_consultation_of_tonight_that_is_called_off_is_told_at_once(cast: Cast
     tonight = plan(cast.ada, starts_at=EVENING + AN_HOUR, booked_at=EVENING - 5 * A_DAY)
     far = plan(cast.ada, starts_at=EVENING + 5 * A_DAY, booked_at=EVENING - 5 * A_DAY)
     Notice.objects.all().delete()
-    booking.cancel(tonight, by=None, now=EVENING)
+    booking.cancel(tonight, by=None, actor=PORTAL, now=EVENING)
     soon = EVENING + AN_HOUR
     booking.move(far, starts_at=soon + AN_HOUR, ends_at=soon + AN_HOUR + FIFTEEN, by=None, now=EVENING)
     assert deliver(EVENING) == 4, "both people of both"

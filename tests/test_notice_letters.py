@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import ADMINISTRATORS, User
-from audit.ledger import Actor
+from audit.ledger import PORTAL, Actor
 from audit.models import Alert, AlertKind, Entry
 from consultations import attendance, booking, clinic_messages, policy, reminders
 from consultations.models import Participant
@@ -95,7 +95,7 @@ def test_of_a_change_the_last_word_is_told_and_whoever_made_it_as_clinician_is_n
     deliver(now)
     assert [one.subject for one in mail.outbox] == ["Your consultation has a new time"]
     assert sent_to(patient) == mail.outbox
-    booking.cancel(consultation, by=patient, now=now)
+    booking.cancel(consultation, by=patient, actor=PORTAL, now=now)
     deliver(now)
     assert len(sent_to(patient)) == 2 and [one.subject for one in sent_to(clinician)] == [
         "A consultation of yours was cancelled"
@@ -156,7 +156,7 @@ def test_a_new_time_is_reminded_of_and_the_old_one_is_not(cast: Cast, now: datet
     booking.move(consultation, starts_at=later, ends_at=later + FIFTEEN, by=None, now=start - A_DAY)
     assert reminded(cast, start - A_DAY) == [] and reminded(cast, start - AN_HOUR) == []
     assert reminded(cast, later - A_DAY) == ["day_before"]
-    booking.cancel(consultation, by=None, now=later - 2 * AN_HOUR)
+    booking.cancel(consultation, by=None, actor=PORTAL, now=later - 2 * AN_HOUR)
     assert reminded(cast, later - AN_HOUR) == ["day_before"]
 
 
@@ -220,7 +220,7 @@ def test_a_message_is_told_of_without_its_words_while_its_patient_is_expected(ca
         if ends == "read":
             clinic_messages.mark_read(planned, upto=message.pk, now=now)
         else:
-            booking.cancel(planned, by=None, now=now)
+            booking.cancel(planned, by=None, actor=PORTAL, now=now)
         now += timedelta(seconds=1)
         deliver(now)
         assert Notice.objects.get(object_id=message.pk).fault == "over", ends

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from audit.ledger import Actor
+from audit.ledger import PORTAL, Actor
 from audit.models import Entry
 from consultations import booking, policy, signals, waiting_list
 from consultations.booking import NotBookable, TooManyPlanned, Wishes
@@ -65,7 +65,7 @@ def full(cast: Cast) -> list[Consultation]:
 
 
 def cancel(consultation: Consultation) -> None:
-    booking.cancel(consultation, by=None, now=LONG_BEFORE)
+    booking.cancel(consultation, by=None, actor=PORTAL, now=LONG_BEFORE)
 
 
 def test_nothing_is_offered_while_everything_is_taken(cast: Cast, full: Any) -> None:
@@ -312,7 +312,7 @@ def test_cancelling_rings_and_the_first_who_waits_is_offered_the_time(
         waiting_list.join(cast.ada.patient, clinician=None, until=starts_at.date(), wishes=WISHES, now=now)
     assert not SlotOffer.objects.exists()
     with django_capture_on_commit_callbacks(execute=True):
-        booking.cancel(taken, by=None, now=now)
+        booking.cancel(taken, by=None, actor=PORTAL, now=now)
     assert SlotOffer.objects.get().starts_at == starts_at
 
 
