@@ -1,10 +1,10 @@
-"""How allauth behaves here: sign-up is closed unless a setting opens it."""
+"""How allauth behaves here: nobody signs up."""
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.conf import settings
 from django.http import HttpRequest
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        return bool(settings.SIGN_UP_IS_OPEN)
+        """SECURITY: whoever typed somebody else's address first would be given what is shared with it."""
+        return False

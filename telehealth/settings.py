@@ -133,12 +133,11 @@ ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_VERIFICATION = "none"  # nobody signs up; the link of an invitation proves an address
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
-SIGN_UP_IS_OPEN = environment.flag("SIGN_UP_IS_OPEN", False)
 
 LANGUAGES = environment.languages({"en-gb": "English", "pl": "Polski"})  # the first for whoever has chosen none
 LANGUAGE_CODE = LANGUAGES[0][0]

@@ -53,6 +53,14 @@ def test_nobody_changes_the_address_they_sign_in_with(cast: Cast) -> None:
     assert User.objects.get(pk=cast.ada.patient.user.pk).email == email
 
 
+def test_nobody_signs_up_with_an_address_that_they_have_not_proved(cast: Cast, settings) -> None:
+    settings.SIGN_UP_IS_OPEN = True  # the setting of an older version
+    facts = {"email": "mum@home.test", "password1": PASSWORD, "password2": PASSWORD}
+    answer = Client().post("/account/signup/", facts)
+    assert "Your clinic invites you by email." in answer.content.decode()
+    assert not User.objects.filter(email="mum@home.test").exists()
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("phone", "call me"), ("phone", "1" * 40), ("time_zone", "Mars/Base"), ("time_zone", "")]
 )
