@@ -267,7 +267,7 @@ def test_every_surface_gives_everybody_the_same(seed: int, long_lists) -> None:
 def test_every_surface_gives_two_hundred_people_the_same(seed: int, long_lists) -> None:
     print(f"seed {seed}")
     with opened_house() as house:
-        found = disagreements(settle(random.Random(seed), people=200, recordings=600), house, others=20, sockets=4)
+        found = disagreements(settle(random.Random(seed), people=200, recordings=600), house, others=10, sockets=3)
     record(f"disagreements of list, decision, page, media, socket and admin row (seed {seed})", len(found), "none")
     assert found == []
 
