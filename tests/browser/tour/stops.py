@@ -1,33 +1,8 @@
 """The pages of the tour, in the order in which a person meets them, and what is said about each."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from tests.browser import story
-from tests.browser.people import Somebody
-
-ADA, BEN, CLEO = "ada@demo.test", "ben@demo.test", "cleo@demo.test"
-OSEI, STAFF, ADMINISTRATOR, VISITOR = "dr.osei@demo.test", "staff@demo.test", "admin@demo.test", ""
-People = Callable[[str], Somebody]
-
-
-@dataclass(frozen=True)
-class Stop:
-    """One sheet. `address` may name ids in braces, and is empty where a person stays on the page they are on.
-
-    `does` is what happens on the page before it is taken.
-    """
-
-    name: str
-    person: str
-    address: str
-    title: str
-    words: str
-    does: Callable[[People], object] | None = None
-
-    @property
-    def picture(self) -> str:
-        return f"{self.name}.webp"
+from tests.browser.tour.more_stops import MORE
+from tests.browser.tour.stop import ADA, ADMINISTRATOR, BEN, CLEO, OSEI, STAFF, VISITOR, People, Stop
 
 
 def _waits(people: People) -> None:
@@ -227,7 +202,7 @@ STAFF_PAGES = [
     Stop("staff-kept", STAFF, "/admin/retention/", "What is kept how long", "Periods, in words."),
 ]  # fmt: skip
 # Patients and clinicians meet in the call: what stands in one list happens before the next one.
-STOPS = [*PATIENTS, *BESIDE, *AFTERWARDS, *CLINIC, *STAFF_PAGES]
+STOPS = [*PATIENTS, *BESIDE, *AFTERWARDS, *CLINIC, *STAFF_PAGES, *MORE]
 SURFACES = {
     "patient": ("Patients", "In the browser, at `/`."),
     "clinic": ("Clinicians", "At `/clinic/`."),
