@@ -6,14 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Viewer
 from consultations import policy
-from consultations.models import Call, Consultation, Participant
+from consultations.models import Call, ClinicMessage, Consultation, Participant
 from consultations.services import may_be_joined
 
 PER_PAGE = 25
@@ -92,8 +92,11 @@ def upcoming(user: Viewer, now: datetime) -> list[dict[str, Any]]:
     """Return the next consultations, soonest first; one that ran out of its time is not next."""
     since = now - timedelta(hours=2)
     planned = policy.visible_to(user).filter(status__in=LIVE, ends_at__gt=since).order_by("starts_at")[:20]
-    soonest_first = _rows_of(planned.values_list("pk", flat=True)).order_by("starts_at")
-    return [row(user, c, now) for c in soonest_first if c.ends_at > now or may_be_joined(c, now=now)]
+    unread = ClinicMessage.objects.unread().filter(consultation=OuterRef("pk"), patient__user=user.pk)
+    soonest_first = _rows_of(planned.values_list("pk", flat=True)).annotate(news=Exists(unread)).order_by("starts_at")
+    return [
+        row(user, c, now) | {"has_news": c.news} for c in soonest_first if c.ends_at > now or may_be_joined(c, now=now)
+    ]
 
 
 def past(user: Viewer, number: str | None) -> Page[Consultation]:

@@ -15,6 +15,7 @@ from consultations.booking import NotBookable, NotChangeable, book
 from consultations.lateness import Planned, delays, minutes_late
 from consultations.models import Call, ClinicMessage, Consultation, ConsultationChange, Participant
 from tests.cast import FIFTEEN, Cast, World
+from tests.owed import plan
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 MINUTE = timedelta(minutes=1)
@@ -169,6 +170,19 @@ def test_a_message_stands_in_the_waiting_room_and_on_the_patients_home_at_once(
     assert escaped in patient.get("/").content.decode()
     assert [message.text for message in heard_of] == [words]
     assert "You wrote at" in today(doctor) and escaped in today(doctor)
+
+
+def test_a_message_about_a_later_consultation_is_seen_on_the_patients_home(cast: Cast, patient: Client) -> None:
+    later = plan(cast.ada, starts_at=cast.now + timedelta(days=3), booked_at=cast.now)
+    assert "A new message from the clinic" not in patient.get("/").content.decode()
+    message = clinic_messages.send(later, "Bring your inhaler", by=cast.ada.clinician.user, now=timezone.now())
+    assert "A new message from the clinic" in patient.get("/").content.decode()
+    assert (
+        "A new message from the clinic"
+        not in signed_in(cast.ada.clinician.user).get("/consultations/").content.decode()
+    )
+    clinic_messages.mark_read(later, upto=message.pk, now=timezone.now())
+    assert "A new message from the clinic" not in patient.get("/").content.decode()
 
 
 def test_only_its_patient_reads_a_message_and_nobody_after_the_consultation(cast: Cast, patient: Client) -> None:
