@@ -18,7 +18,7 @@ from recordings.models import ProcessingJob, QuarantineDecision, Recording
 LEASE = timedelta(seconds=90)
 BEAT_S = 20.0
 MOST_ATTEMPTS = 5
-RECORDING_GONE = "recording_gone"
+RECORDING_GONE, HOLDS_LESS = "recording_gone", "holds_less"
 FIRST_PAUSE = timedelta(seconds=10)
 log = logging.getLogger(__name__)
 

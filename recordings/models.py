@@ -302,7 +302,11 @@ class ProcessingJob(models.Model):
                 name="one_live_job_per_recording",
             )
         ]
-        indexes = [models.Index(fields=["finished_at"], name="job_by_its_end")]
+        indexes = [
+            models.Index(fields=["finished_at"], name="job_by_its_end"),
+            # Few of all; counted whenever the staff's start page asks again.
+            models.Index(fields=["recording"], condition=Q(status="given_up"), name="job_given_up"),
+        ]
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} {self.pk}"

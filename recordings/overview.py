@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from recordings.models import AccessReport, PlaybackSuspension, ProcessingJob, Recording
+from recordings.retrying import given_up_late
 
 
 @dataclass(frozen=True)
 class Open:
+    """`failed` counts recordings that could not be prepared, and replays for which something came late in vain."""
+
     reports: int
     held_back: int
     failed: int
@@ -24,7 +27,7 @@ def still_open() -> Open:
     return Open(
         reports=AccessReport.objects.filter(handled_at=None).count(),
         held_back=counts.get(Recording.Status.QUARANTINED, 0),
-        failed=counts.get(Recording.Status.FAILED, 0),
+        failed=counts.get(Recording.Status.FAILED, 0) + given_up_late().count(),
         being_prepared=ProcessingJob.objects.filter(status__in=live).count(),
         pauses=PlaybackSuspension.objects.filter(closed_at=None).count(),
     )

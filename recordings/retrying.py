@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import models, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -28,10 +29,22 @@ class CannotRetry(Exception):
     """There is nothing to try again; the text is a sentence for whoever wanted it."""
 
 
+def given_up_late() -> QuerySet[ProcessingJob]:
+    """Return the last words about replays that stand, where what came for them later was given up.
+
+    Not where a new version would hold less: then all that fits was tried, and what is shown is the most there is.
+    """
+    later = ProcessingJob.objects.filter(recording=OuterRef("recording"), created_at__gt=OuterRef("created_at"))
+    over = ProcessingJob.objects.filter(status=ProcessingJob.Status.GIVEN_UP, recording__status__in=Recording.PLAYABLE)
+    return over.filter(~Exists(later)).exclude(fault=jobs.HOLDS_LESS)
+
+
 def may_be_retried(job: ProcessingJob) -> bool:
-    """Say whether this is the last word about its recording, and the recording was given up."""
+    """Say whether this is the last word about its recording, and the recording, or what came late, was given up."""
+    if job.recording.status != Recording.Status.FAILED:
+        return given_up_late().filter(pk=job.pk).exists()
     last = job.recording.jobs.order_by("-created_at", "-pk").values_list("pk", flat=True).first()
-    return job.recording.status == Recording.Status.FAILED and last == job.pk and job.status not in LIVE
+    return last == job.pk and job.status not in LIVE
 
 
 @transaction.atomic

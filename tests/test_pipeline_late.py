@@ -6,13 +6,14 @@ import pytest
 from django.utils import timezone
 
 from audit.ledger import Actor
-from audit.models import Action, Entry
-from recordings import jobs, policy, revocations, upkeep
+from audit.models import Action, Alert, Entry
+from recordings import jobs, policy, retrying, revocations, upkeep
 from recordings.capture import OpenSegment
-from recordings.models import Segment
+from recordings.models import Chunk, Segment
+from recordings.overview import still_open
 from recordings.revocations import Why
 from tests.cast import Cast
-from tests.visits import CANVAS, Visit, media, parts, stored_files
+from tests.visits import CANVAS, Visit, media, parts, recorded_visit, stored_files
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +71,27 @@ def test_a_late_piece_that_does_not_fit_takes_no_standing_replay_away(cast: Cast
     assert (visit.job.status, visit.job.fault) == ("given_up", "manifest")
     line = Entry.objects.get(action=Action.QUARANTINED)
     assert (line.object_type, line.object_id, line.reason) == ("segment", opened.segment.pk, "manifest")
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.object_id, alert.patient) == ("quarantined", recording.pk, recording.patient_id)
+    assert alert.detail == {"reason": "manifest", "version": 2, "late": True}
+    assert still_open().failed == 1 and still_open().held_back == 0
+
+
+def test_what_was_altered_under_a_standing_replay_is_told_and_tried_again(cast: Cast) -> None:
+    visit = recorded_visit(cast.ada, at=cast.now - timedelta(hours=6))
+    recording = visit.process()
+    Chunk.objects.filter(segment__recording=recording, number=0).update(sha256=b"0" * 32)
+    jobs.enqueue(recording, now=visit.after(60))
+    assert visit.process().renditions.count() == 1
+    assert (visit.job.status, visit.job.fault) == ("given_up", "manifest")
+    assert Alert.objects.get().detail["reason"] == "manifest" and still_open().failed == 1
+    given_up, administrator = visit.job, Actor(cast.administrator.pk)
+    retrying.try_again(given_up.pk, why=retrying.Why.MENDED, actor=administrator, now=visit.after(60))
+    assert still_open().failed == 0, "it is being prepared"
+    visit.process()
+    assert Alert.objects.get().times == 2 and still_open().failed == 1
+    with pytest.raises(retrying.CannotRetry):
+        retrying.try_again(given_up.pk, why=retrying.Why.MENDED, actor=administrator, now=visit.after(60))
 
 
 def late_parts(visit: Visit, *lost: list[int]) -> list[OpenSegment]:
@@ -107,6 +129,7 @@ def test_a_new_version_never_holds_less_than_the_one_that_stands(visit: Visit) -
     visit.process()
     recording = visit.process()
     assert (visit.job.status, visit.job.fault) == ("given_up", "holds_less")
+    assert still_open().failed == 0, "nothing is left to be tried"
     assert (recording.status, recording.timeline, recording.renditions.count()) == ("partial", before, 1)
     assert stored_files(recording) >= {str(rendition.pk) for rendition in recording.renditions.all()}
 

@@ -60,8 +60,12 @@ def test_staff_see_the_queue_and_try_nothing_again(cast: Cast, job: ProcessingJo
 
 
 def test_only_what_was_given_up_is_tried_again(cast: Cast, job: ProcessingJob) -> None:
-    for status in set(Recording.Status) - {Recording.Status.FAILED}:
+    late = [(status, "done", "") for status in Recording.PLAYABLE]
+    late += [(status, "given_up", "holds_less") for status in Recording.PLAYABLE]
+    others = set(Recording.Status) - {Recording.Status.FAILED, *Recording.PLAYABLE}
+    for status, ended, fault in late + [(status, "given_up", "vault_unreadable") for status in others]:
         Recording.objects.filter(pk=job.recording_id).update(status=status)
+        ProcessingJob.objects.filter(pk=job.pk).update(status=ended, fault=fault)
         with pytest.raises(CannotRetry):
             retrying.try_again(job.pk, why=Why.MENDED, actor=Actor(cast.administrator.pk), now=cast.now)
     assert job.recording.jobs.count() == 1 and not Entry.objects.filter(action=Action.RETRIED).exists()

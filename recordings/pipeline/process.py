@@ -54,7 +54,7 @@ def _attempt(job: ProcessingJob, now: datetime | None) -> None:
         _fail(job, "nothing_captured", now=now)
     except HoldsLess:
         # Of a part that had been shown a late piece did not fit, so all of it was left out: the old version stays.
-        _fail(job, "holds_less", now=now)
+        _fail(job, jobs.HOLDS_LESS, now=now)
     except StaleTransition:
         _drop(job, now=now)
     except jobs.LostFence:
@@ -96,16 +96,14 @@ def _hold_back(job: ProcessingJob, reason: str, segment: int | None, *, now: dat
         _quarantine(recording, reason, detail, now=moment)
         others = _hold_back_the_others(recording, now=moment) if reason == ANOTHER_CALL else []
     for held in (recording, *others):
-        _tell_staff(held, reason, now=moment)
+        log.error("recording %s is quarantined: %s", held.pk, reason)
+        version = latest_version(held) + 1
+        told = Alert.objects.filter(kind=AlertKind.QUARANTINED, object_id=held.pk, detail__version=version)
+        if not told.exists():  # once for each version of a replay that was to be made
+            _tell_staff(held, {"reason": reason, "version": version}, now=moment)
 
 
-def _tell_staff(recording: Recording, reason: str, *, now: datetime) -> None:
-    """Alert the staff, once for each version of a replay that was to be made."""
-    log.error("recording %s is quarantined: %s", recording.pk, reason)
-    version = latest_version(recording) + 1
-    told = Alert.objects.filter(kind=AlertKind.QUARANTINED, object_id=recording.pk, detail__version=version)
-    if told.exists():
-        return
+def _tell_staff(recording: Recording, detail: dict[str, str | int], *, now: datetime) -> None:
     alerts.raise_alert(
         AlertKind.QUARANTINED,
         actor=ledger.PORTAL,
@@ -113,7 +111,7 @@ def _tell_staff(recording: Recording, reason: str, *, now: datetime) -> None:
         object_type="recording",
         object_id=recording.pk,
         patient=recording.patient_id,
-        detail={"reason": reason, "version": version},
+        detail=detail,
     )
 
 
@@ -153,6 +151,8 @@ def _reject_late(job: ProcessingJob, reason: str, segment: int | None, *, now: d
         if lines and late.exists():
             jobs.enqueue(recording, now=now)
     log.error("a late part of recording %s was rejected: %s", recording.pk, reason)
+    # Told each time: a part is rejected once, and a piece of what is shown that was altered since is news again.
+    _tell_staff(recording, {"reason": reason, "version": latest_version(recording) + 1, "late": True}, now=now)
 
 
 def _fail(job: ProcessingJob, reason: str, *, now: datetime | None) -> None:
