@@ -21,6 +21,14 @@ MOST, WITHIN = 20, timedelta(minutes=1)
 COUNTED = (Action.REFUSED, Action.MISUSED)
 
 
+class KeysDisagree(Http404):
+    """Absence to whoever asks; to the staff a grant and its reason that disagree, and nothing explains it."""
+
+    def __init__(self, reason: str, patient: UUID) -> None:
+        super().__init__()
+        self.reason, self.patient = reason, patient
+
+
 class TooManyRefusals(Exception):
     """This account was refused too often. The same whether what was asked for exists or not."""
 
@@ -69,12 +77,40 @@ def _is_told(actor: Actor, now: datetime) -> bool:
     ).exists()
 
 
+def note_absence(actor: Actor, object_type: str, object_id: UUID, absence: Http404, *, now: datetime) -> None:
+    """Write down what a policy refused, and tell the staff of keys that disagree. Call it outside of a transaction.
+
+    Errors: TooManyRefusals, LedgerUnavailable.
+    """
+    if not isinstance(absence, KeysDisagree):
+        note(actor, Line(Action.REFUSED, object_type, object_id), now=now)
+        return
+    line = Line(Action.REFUSED, object_type, object_id, absence.patient, reason=absence.reason)
+    note(actor, line, now=now)
+    tell_of_two_keys(actor, line, now=now)
+
+
+def tell_of_two_keys(actor: Actor, refusal: Line, *, now: datetime) -> None:
+    """Tell the staff that this refusal is one that a grant and its reason disagree about."""
+    alerts.raise_alert(
+        AlertKind.TWO_KEYS,
+        actor=actor,
+        now=now,
+        object_type=refusal.object_type,
+        object_id=refusal.object_id,
+        patient=refusal.patient,
+        detail={"reason": refusal.reason},
+    )
+
+
 @contextmanager
 def noted(request: HttpRequest, object_type: str, object_id: UUID) -> Iterator[None]:
-    """Write a 404 of this block into the ledger. Errors: Http404, TooManyRefusals, LedgerUnavailable."""
+    """Write a 404 of this block into the ledger, and tell the staff of keys that disagree.
+
+    Errors: Http404, TooManyRefusals, LedgerUnavailable.
+    """
     try:
         yield
-    except Http404:
-        line = Line(Action.REFUSED, object_type, object_id)
-        note(ledger.actor_of(request), line, now=timezone.now())
+    except Http404 as absence:
+        note_absence(ledger.actor_of(request), object_type, object_id, absence, now=timezone.now())
         raise

@@ -11,10 +11,10 @@ from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from accounts.models import User
 from accounts.sessions import user_of_session
 from audit import refusals
-from audit.ledger import Actor, LedgerUnavailable, Line
-from audit.models import Action
+from audit.ledger import Actor, LedgerUnavailable
 from audit.refusals import TooManyRefusals
 from consultations import calls, handlers, modes, policy, presence, protocol, realtime
 from consultations.calls import Refused
@@ -129,18 +129,19 @@ class CallConsumer(OrderlySocket):
         except Gone as gone:
             user = user_of_session(self.session_key)
             if gone.code == NOTHING_HERE and user is not None:
-                self._note_refusal(user.pk)
+                self._note_refusal(user)
             raise
 
-    def _note_refusal(self, user_id: UUID) -> None:
+    def _note_refusal(self, user: User) -> None:
         """Errors: Gone, for whoever tries too often. Without the ledger it is a refusal all the same."""
-        actor = Actor(user_id, hashlib.sha256(self.session_key.encode()).hexdigest())
+        actor = Actor(user.pk, hashlib.sha256(self.session_key.encode()).hexdigest())
+        absence = policy.absence_of(user, self.consultation_id, policy.JOIN)
         try:
-            refusals.note(actor, Line(Action.REFUSED, "consultation", self.consultation_id), now=timezone.now())
+            refusals.note_absence(actor, "consultation", self.consultation_id, absence, now=timezone.now())
         except TooManyRefusals as error:
             raise Gone(TOO_MANY) from error
         except LedgerUnavailable:
-            log.warning("a refusal stands in no ledger: %s asked for %s", user_id, self.consultation_id)
+            log.warning("a refusal stands in no ledger: %s asked for %s", user.pk, self.consultation_id)
 
     def _rights(self) -> Participant:
         """Re-read who is speaking, whether they may and whether this is their live tab. Errors: Gone."""

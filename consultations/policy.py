@@ -9,6 +9,7 @@ from django.http import Http404
 from guardian.shortcuts import assign_perm, remove_perm
 
 from accounts.models import User, Viewer
+from audit.refusals import KeysDisagree
 from consultations.models import Consultation, ConsultationUserObjectPermission, Note, Participant
 from consultations.schedule import Availability
 from patients.models import CareRelationship, Clinician, Patient
@@ -47,12 +48,36 @@ def visible_to(user: Viewer) -> QuerySet[Consultation]:
     return granted_to(user, VIEW) & basis_for(user)
 
 
+def absence_of(user: Viewer, consultation_id: UUID, codename: str) -> Http404:
+    """Return the refusal of what this person does not get: `KeysDisagree` where one key alone says yes, unexplained.
+
+    Queries: two, about what never existed as about what is somebody else's; more where they differ.
+    """
+    granted, based = _keys(user, consultation_id, codename)
+    if granted != based:
+        # RACE: what was booked between the two questions is no disagreement.
+        granted, based = _keys(user, consultation_id, codename)
+    if granted == based:
+        return Http404()
+    consultation = Consultation.objects.select_related("patient", "clinician").get(pk=consultation_id)
+    is_theirs = user.pk in (consultation.patient.user_id, consultation.clinician.user_id)
+    if granted and is_theirs:  # they no longer work here; the grant opens nothing meanwhile
+        return Http404()
+    return KeysDisagree("grant_without_basis" if granted else "basis_without_grant", consultation.patient_id)
+
+
+def _keys(user: Viewer, consultation_id: UUID, codename: str) -> tuple[bool, bool]:
+    """Return what each key says, asked one after the other."""
+    granted = granted_to(user, codename).filter(pk=consultation_id).exists()
+    return granted, basis_for(user).filter(pk=consultation_id).exists()
+
+
 def get_visible_or_404(user: Viewer, consultation_id: UUID) -> Consultation:
     consultation = (
         visible_to(user).select_related("patient__user", "clinician__user").filter(pk=consultation_id).first()
     )
     if consultation is None:
-        raise Http404
+        raise absence_of(user, consultation_id, VIEW)
     return consultation
 
 
@@ -72,7 +97,7 @@ def held_by(user: Viewer) -> QuerySet[Consultation]:
 def get_held_or_404(user: Viewer, consultation_id: UUID) -> Consultation:
     consultation = held_by(user).select_related("patient__user", "clinician__user").filter(pk=consultation_id).first()
     if consultation is None:
-        raise Http404
+        raise absence_of(user, consultation_id, VIEW)
     return consultation
 
 
@@ -88,7 +113,7 @@ def get_continued_or_404(user: Viewer, consultation_id: UUID) -> Consultation:
     own = continued_by(user).select_related("patient__user", "clinician__user")
     consultation = own.filter(pk=consultation_id).first()
     if consultation is None:
-        raise Http404
+        raise absence_of(user, consultation_id, VIEW)
     return consultation
 
 
@@ -146,7 +171,7 @@ def place_in(user: Viewer, consultation_id: UUID) -> Participant | None:
 def get_place_or_404(user: Viewer, consultation_id: UUID) -> Participant:
     place = place_in(user, consultation_id)
     if place is None:
-        raise Http404
+        raise absence_of(user, consultation_id, JOIN)
     return place
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NoReturn
 from uuid import UUID
 
 from django.core.paginator import Page, Paginator
@@ -53,19 +54,7 @@ def recording_or_404(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, n
         _note_paused(recording_id, decision, actor, now)
         raise Paused
     if decision.recording is None:
-        line = ledger.Line(Action.REFUSED, "recording", recording_id, decision.patient, reason=decision.reason)
-        refusals.note(actor, line, now=now)
-        if decision.is_suspicious:
-            alerts.raise_alert(
-                AlertKind.TWO_KEYS,
-                actor=actor,
-                now=now,
-                object_type="recording",
-                object_id=recording_id,
-                patient=decision.patient,
-                detail={"reason": decision.reason},
-            )
-        raise Http404
+        _refuse(recording_id, decision, decision.reason, actor, now)
     return guard.show(user, [decision.recording], actor=actor, now=now, also_shared=True)[0]
 
 
@@ -79,11 +68,20 @@ def held_or_404(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: d
     if recording is None:
         decision = policy.decide(user, recording_id)
         reason = "not_of_it" if decision.recording or decision.is_paused else decision.reason
-        refusals.note(
-            actor, ledger.Line(Action.REFUSED, "recording", recording_id, decision.patient, reason=reason), now=now
-        )
-        raise Http404
+        _refuse(recording_id, decision, reason, actor, now)
     return guard.show(user, [recording], actor=actor, now=now)[0]
+
+
+def _refuse(recording_id: UUID, decision: policy.Decision, reason: str, actor: ledger.Actor, now: datetime) -> NoReturn:
+    """Write a refusal down, and tell the staff where the two keys disagree.
+
+    Errors: Http404, TooManyRefusals, LedgerUnavailable.
+    """
+    line = ledger.Line(Action.REFUSED, "recording", recording_id, decision.patient, reason=reason)
+    refusals.note(actor, line, now=now)
+    if decision.is_suspicious:
+        refusals.tell_of_two_keys(actor, line, now=now)
+    raise Http404
 
 
 def _note_paused(recording_id: UUID, decision: policy.Decision, actor: ledger.Actor, now: datetime) -> None:

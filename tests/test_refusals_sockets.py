@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from audit import ledger
-from audit.models import Action, Entry
+from audit.models import Action, Alert, Entry
 from audit.refusals import MOST
+from consultations import policy
+from consultations.models import Participant
 from tests.ledgers import ledger_down
 from tests.lines import House, common_database, opened_house, session_of
 
@@ -40,6 +42,15 @@ def test_trying_sockets_ends_alike_for_unknown_and_foreign_and_leaves_ones_own_o
     assert Entry.objects.filter(actor=ben.pk, action=Action.REFUSED).count() == MOST
     own = house.portal.line(ben, house.ben.planned.pk, client=client)
     assert own.hello()["t"] == "welcome"
+
+
+def test_a_lost_grant_is_told_to_the_staff_by_the_socket_too(house: House) -> None:
+    place = Participant.objects.get(consultation=house.ada.planned, role="patient")
+    policy.revoke_place(place)
+    assert house.portal.line(place.user, house.ada.planned.pk).hears_until_closed() == 4404
+    alert = Alert.objects.get(kind="two_keys")
+    assert (alert.object_id, alert.actor) == (house.ada.planned.pk, place.user_id)
+    policy.grant_place(place)
 
 
 def test_without_the_ledger_a_stranger_is_refused_and_a_call_begins(house: House) -> None:

@@ -10,11 +10,15 @@ from types import ModuleType
 import pytest
 from django.db import connection, models
 from django.db.models import QuerySet
+from django.http import Http404
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from guardian.shortcuts import assign_perm
 
 from accounts.models import User
+from audit.models import Action, Alert, Entry
 from consultations import policy as consultations
-from consultations.models import Consultation
+from consultations.models import Consultation, Participant
 from patients import policy as patients
 from patients.models import Patient
 from recordings import policy as recordings
@@ -46,6 +50,12 @@ def tables(asked: Asked, user: User) -> set[str]:
     ) as queries:
         list(asked(user))
     return {table for query in queries for table in TABLE.findall(query["sql"])}
+
+
+def browser(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
 
 
 @EACH
@@ -103,3 +113,62 @@ def test_a_list_is_both_keys_for_everybody(cast: Cast) -> None:
         joins = set(SIDES[2][2](user)) & set(consultations.basis_for(user))
         assert joins == {one for one in Consultation.objects.all() if consultations.place_in(user, one.pk)}
         assert set(recordings.playable_by(user)) == set(recordings.granted_to(user)) & set(recordings.basis_for(user))
+
+
+def test_a_lost_grant_is_told_to_the_staff_by_every_page_of_a_recording(cast: Cast) -> None:
+    user, recording = cast.ada.patient.user, cast.ada.recording
+    pages = [f"/recordings/{recording.pk}/{page}" for page in ("", "sharing/", "access/", "keeping/")]
+    client = browser(user)
+    assert [client.get(page).status_code for page in pages] == [200] * 4
+    recordings.withdraw_playback(recording, user)
+    for times, page in enumerate(pages, start=1):
+        assert client.get(page).status_code == 404
+        alert = Alert.objects.get()
+        assert (alert.kind, alert.object_id, alert.patient) == ("two_keys", recording.pk, cast.ada.patient.pk)
+        assert (alert.actor, alert.times, alert.detail) == (user.pk, times, {"reason": "basis_without_grant"})
+    assert {line.reason for line in Entry.objects.filter(action=Action.REFUSED)} == {"basis_without_grant"}
+
+
+def lose_the_grant(cast: Cast) -> User:
+    place = Participant.objects.get(consultation=cast.ada.planned, role="clinician")
+    consultations.revoke_place(place)
+    return place.user
+
+
+def gain_a_grant(cast: Cast) -> User:
+    for codename in (consultations.VIEW, consultations.JOIN):
+        assign_perm(f"consultations.{codename}", cast.ben.clinician.user, cast.ada.planned)
+    return cast.ben.clinician.user
+
+
+@pytest.mark.parametrize("goes_wrong", [lose_the_grant, gain_a_grant])
+def test_keys_of_a_consultation_that_disagree_are_told_to_the_staff(
+    goes_wrong: Callable[[Cast], User], cast: Cast
+) -> None:
+    user, consultation = goes_wrong(cast), cast.ada.planned
+    reason = "basis_without_grant" if goes_wrong is lose_the_grant else "grant_without_basis"
+    client = browser(user)
+    for times, page in enumerate(("", "call/", "next/", "beside/"), start=1):
+        assert client.get(f"/consultations/{consultation.pk}/{page}").status_code == 404
+        alert = Alert.objects.get()
+        assert (alert.kind, alert.object_id, alert.patient) == ("two_keys", consultation.pk, cast.ada.patient.pk)
+        assert (alert.actor, alert.times, alert.detail) == (user.pk, times, {"reason": reason})
+    assert {line.reason for line in Entry.objects.filter(action=Action.REFUSED)} == {reason}
+
+
+def test_somebody_who_no_longer_works_here_is_refused_without_an_alert(cast: Cast) -> None:
+    type(cast.ada.clinician).objects.filter(pk=cast.ada.clinician.pk).update(is_active=False)
+    absence = consultations.absence_of(cast.ada.clinician.user, cast.ada.planned.pk, consultations.VIEW)
+    assert type(absence) is Http404 and str(absence) == ""
+
+
+def test_refusing_what_never_existed_asks_as_much_as_what_is_somebody_elses(cast: Cast) -> None:
+    user = cast.ben.patient.user
+    for door in (consultations.get_visible_or_404, consultations.get_place_or_404):
+        asked = []
+        for target in (cast.ada.patient.pk, cast.ada.planned.pk):
+            with CaptureQueriesContext(connection) as queries, pytest.raises(Http404) as refusal:
+                door(user, target)
+            assert type(refusal.value) is Http404
+            asked.append(len(queries))
+        assert asked[0] == asked[1]
