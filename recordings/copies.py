@@ -11,12 +11,13 @@ from accounts.models import Viewer
 from audit import ledger, refusals
 from audit.models import Action, Entry
 from recordings import playback
-from recordings.models import Recording, Rendition
-from recordings.playback import ONE_VIEWING, Opened
+from recordings.models import Recording
+from recordings.playback import Opened
+from recordings.viewings import ONE_VIEWING
 
 
-def open_copy(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: datetime, is_read: bool = True) -> Opened:
-    """Open the newest replay for its patient to keep; what is read is in the ledger before this returns.
+def find_copy(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: datetime) -> Opened:
+    """Find the newest replay for its patient to keep.
 
     Errors: Http404, TooManyRefusals, Paused, LedgerUnavailable.
     """
@@ -26,15 +27,13 @@ def open_copy(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: dat
         line = ledger.Line(Action.REFUSED, "recording", recording.pk, recording.patient_id, reason="copy_not_theirs")
         refusals.note(actor, line, now=now)
         raise Http404
-    rendition = playback.newest_replay_or_404(recording)
-    if is_read:
-        _write_down(recording, rendition, actor, now)
-    return Opened(shown, rendition, None)
+    return Opened(shown, playback.newest_replay_or_404(recording), None)
 
 
 @transaction.atomic
-def _write_down(recording: Recording, rendition: Rendition, actor: ledger.Actor, now: datetime) -> None:
-    """Write one line for a download, however often its connection breaks and it goes on."""
+def begin(found: Opened, *, actor: ledger.Actor, now: datetime) -> Opened:
+    """Write one line for a download, however often its connection breaks and it goes on. Errors: LedgerUnavailable."""
+    recording, rendition = found.recording, found.rendition
     # RACE: a download manager asks for several pieces at once.
     Recording.objects.select_for_update(no_key=True).get(pk=recording.pk)
     told = Entry.objects.filter(
@@ -45,3 +44,4 @@ def _write_down(recording: Recording, rendition: Rendition, actor: ledger.Actor,
         detail = {"replay": str(rendition.pk), "bytes": rendition.byte_length}
         line = ledger.Line(Action.DOWNLOADED, "recording", recording.pk, recording.patient_id, detail=detail)
         ledger.append(actor, line, now=now)
+    return found

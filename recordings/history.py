@@ -21,7 +21,7 @@ from audit.models import Action, Entry
 from recordings.guard import Shown
 from recordings.models import AccessReport, PlaybackRevocation, Share
 from recordings.revocations import WhyBack
-from recordings.spoken import FACTS, name_of, seconds_of, spoken
+from recordings.spoken import FACTS, name_of, totals_of, watched
 
 PER_PAGE = 25
 # Told in other lines: seconds stand with their viewing, a report with the line it is about.
@@ -104,7 +104,7 @@ class _Known:
     people: dict[UUID, User]
     shares: dict[UUID, Share]
     grantees: set[UUID]
-    seconds: dict[str, int]
+    totals: dict[str, Entry]
     listed: dict[int, int]
     reports: dict[int, AccessReport]
 
@@ -131,7 +131,7 @@ def _known(shown: Shown, entries: list[Entry]) -> _Known:
         people,
         shares,
         {share.grantee_id for share in shares.values() if share.agreed_by_patient_at},
-        seconds_of([entry for entry in entries if entry.action == Action.OPENED]),
+        totals_of([entry for entry in entries if entry.action == Action.OPENED]),
         listed,
         {report.line: report for report in reports.filter(line__in=[entry.seq for entry in entries])},
     )
@@ -195,8 +195,7 @@ def _what(entry: Entry, known: _Known) -> str:
         times = known.listed.get(entry.seq, 1)
         return ngettext("saw it in a list", "saw it in a list, %(n)d times that day", times) % {"n": times}
     if entry.action == Action.OPENED and entry.reason != FACTS:
-        seconds = known.seconds.get(entry.detail.get("viewing", ""), 0)
-        return _("watched %(time)s") % {"time": spoken(seconds)} if seconds else _("opened it")
+        return watched(entry, known.totals) or _("opened it")
     if entry.action == Action.REFUSED and entry.reason.startswith("replay_"):
         return _("could not be shown it: what is stored could not be read")
     action = Action(entry.action)

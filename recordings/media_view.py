@@ -45,8 +45,8 @@ async def media(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     if not user.is_authenticated:
         return HttpResponse(status=401)
     actor = await sync_to_async(actor_of)(request)
-    opened = await sync_to_async(playback.open_replay)(user, pk, actor=actor, now=timezone.now())
-    return await _answer(request, opened, actor, most=MOST_BYTES, disposition="inline")
+    found = await sync_to_async(playback.find_replay)(user, pk, actor=actor, now=timezone.now())
+    return await _answer(request, found, actor, playback.begin, most=MOST_BYTES, disposition="inline")
 
 
 @require_safe
@@ -56,21 +56,22 @@ async def download(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     if not user.is_authenticated:
         return redirect_to_login(request.get_full_path())
     actor = await sync_to_async(actor_of)(request)
-    is_read = request.method != "HEAD"
-    opened = await sync_to_async(copies.open_copy)(user, pk, actor=actor, now=timezone.now(), is_read=is_read)
-    return await _answer(request, opened, actor, most=opened.rendition.byte_length, disposition="attachment")
+    found = await sync_to_async(copies.find_copy)(user, pk, actor=actor, now=timezone.now())
+    most = found.rendition.byte_length
+    return await _answer(request, found, actor, copies.begin, most=most, disposition="attachment")
 
 
 async def _answer(
-    request: HttpRequest, opened: Opened, actor: Actor, *, most: int, disposition: str
+    request: HttpRequest, found: Opened, actor: Actor, begin: Callable[..., Opened], *, most: int, disposition: str
 ) -> HttpResponseBase:
-    user, pk = opened.shown.viewer, opened.recording.pk
-    tag = entity_tag(opened.rendition, user.pk)
+    """Answer with bytes, which `begin` writes down before, or with headers alone, which tell nobody anything."""
+    user, pk = found.shown.viewer, found.recording.pk
+    tag = entity_tag(found.rendition, user.pk)
     wanted = request.headers.get("Range")
     if request.headers.get("If-Range", tag) != tag:
         wanted = None
-    length = opened.rendition.byte_length
-    headers = {"Content-Type": opened.rendition.content_type, "Content-Disposition": _named(opened, disposition)}
+    length = found.rendition.byte_length
+    headers = {"Content-Type": found.rendition.content_type, "Content-Disposition": _named(found, disposition)}
     try:
         span = span_of(wanted, length, most)
     except Unsatisfiable:
@@ -89,6 +90,7 @@ async def _answer(
         finally:
             _give_back_connection()
 
+    opened = await sync_to_async(begin)(found, actor=actor, now=timezone.now())
     body = await sync_to_async(_body)(opened, span, actor, may_go_on)
     await sync_to_async(_give_back_connection)()
     if body is None:

@@ -324,11 +324,17 @@ class PlaybackSession(models.Model):
     seen_at = models.DateTimeField()
     ranges = models.PositiveIntegerField(default=0)
     bytes_served = models.PositiveBigIntegerField(default=0)
+    bytes_told = models.PositiveBigIntegerField(default=0)  # by the viewing's newest line of the ledger
     seconds_watched = models.PositiveIntegerField(default=0)
 
     class Meta:
         default_permissions = ()
-        indexes = [models.Index(fields=["recording", "user", "-seen_at"], name="viewing_by_recording")]
+        indexes = [
+            models.Index(fields=["recording", "user", "-seen_at"], name="viewing_by_recording"),
+            models.Index(
+                fields=["seen_at"], condition=Q(bytes_served__gt=models.F("bytes_told")), name="viewing_untold"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"viewing {self.pk}"

@@ -21,7 +21,7 @@ from consultations.models import Call, CallEvent, Participant
 from recordings import retention
 from recordings.guard import Shown
 from recordings.models import Expiry, ProcessingJob, Recording, RetentionPeriod, Share
-from recordings.spoken import FACTS, name_of, seconds_of, spoken
+from recordings.spoken import FACTS, name_of, totals_of, watched
 
 Status = Recording.Status
 HOLES = {
@@ -194,25 +194,18 @@ def accesses(replays: Iterable[Shown], viewer: Viewer, *, most: int = 20) -> lis
     last_of_each = opened.order_by().values("actor").annotate(last=Max("seq")).values_list("last", flat=True)
     entries = list(Entry.objects.filter(seq__in={*newest, *last_of_each}).order_by("-seq"))
     people = User.objects.select_related("clinician").in_bulk([entry.actor for entry in entries if entry.actor])
-    watched = seconds_of(entries)
-    return [_access(entry, people.get(entry.actor), viewer, watched) for entry in entries]
+    told = totals_of(entries)
+    return [_access(entry, people.get(entry.actor), viewer, told) for entry in entries]
 
 
-def _access(entry: Entry, person: User | None, viewer: Viewer, watched: dict[str, int]) -> dict[str, Any]:
-    seconds = watched.get(entry.detail.get("viewing", ""), 0)
+def _access(entry: Entry, person: User | None, viewer: Viewer, told: dict[str, Entry]) -> dict[str, Any]:
     name = name_of(person) if person else _("Somebody")
     return {
         "who": _("You") if person and person.pk == viewer.pk else name,
         "role": _("clinician") if hasattr(person, "clinician") else "",
         "when": entry.at,
-        "what": _watched(entry, seconds),
+        "what": _("downloaded a copy") if entry.action == Action.DOWNLOADED else watched(entry, told) or _("opened"),
     }
-
-
-def _watched(entry: Entry, seconds: int) -> str:
-    if entry.action == Action.DOWNLOADED:
-        return _("downloaded a copy")
-    return _("watched %(time)s") % {"time": spoken(seconds)} if seconds else _("opened")
 
 
 WAITING = (Status.CAPTURING, Status.SEALED, Status.PROCESSING)

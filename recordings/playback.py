@@ -1,7 +1,7 @@
 """Listing and opening replays: the policy, the leak guard, the ledger, then – and only then – something to show."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NoReturn
 from uuid import UUID
@@ -14,13 +14,13 @@ from django.http import Http404
 from accounts.models import Viewer
 from audit import alerts, ledger, refusals
 from audit.models import Action, AlertKind, Entry
-from recordings import guard, letters, policy, suspensions
+from recordings import guard, letters, policy, suspensions, viewings
 from recordings.guard import Shown
 from recordings.models import PlaybackSession, Recording, Rendition
+from recordings.viewings import ONE_VIEWING
 
 PER_PAGE = 25
 NEWEST_FIRST = ("-created_at", "-id")
-ONE_VIEWING = timedelta(minutes=30)
 ONE_PAUSE = timedelta(minutes=1)
 UNFINISHED_SINCE = timedelta(days=14)
 Status = Recording.Status
@@ -37,7 +37,7 @@ class Paused(Exception):
 class Opened:
     shown: Shown
     rendition: Rendition
-    viewing: PlaybackSession | None  # none for a copy, which is one line of the ledger
+    viewing: PlaybackSession | None  # none before the first byte, and for a copy, which is one line of the ledger
 
     @property
     def recording(self) -> Recording:
@@ -99,10 +99,21 @@ def open_replay(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: d
 
     Errors: Http404, Paused, LedgerUnavailable.
     """
+    return begin(find_replay(user, recording_id, actor=actor, now=now), actor=actor, now=now)
+
+
+def find_replay(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: datetime) -> Opened:
+    """Find the newest replay for this person, who has seen nothing of it yet: `viewing` is None.
+
+    Errors: Http404, Paused, LedgerUnavailable.
+    """
     shown = recording_or_404(user, recording_id, actor=actor, now=now)
-    recording = shown.recording
-    rendition = newest_replay_or_404(recording)
-    return Opened(shown, rendition, _viewing(user, recording, actor, now))
+    return Opened(shown, newest_replay_or_404(shown.recording), None)
+
+
+def begin(found: Opened, *, actor: ledger.Actor, now: datetime) -> Opened:
+    """Begin a viewing, or go on with one; a new one is in the ledger before this returns. Errors: LedgerUnavailable."""
+    return replace(found, viewing=_viewing(found.shown.viewer, found.recording, actor, now))
 
 
 def newest_replay_or_404(recording: Recording) -> Rendition:
@@ -170,10 +181,7 @@ def count_seconds(user: Viewer, recording_id: UUID, seconds: int, *, actor: ledg
         total = min(viewing.seconds_watched + seconds, round(FASTEST * elapsed_s) + REPORTED_LATE_S)
         if total <= viewing.seconds_watched:
             return
-        PlaybackSession.objects.filter(pk=viewing.pk).update(seconds_watched=total)
-        detail = {"viewing": str(viewing.pk), "seconds": total, "bytes": viewing.bytes_served}
-        line = ledger.Line(Action.WATCHED, "recording", recording.pk, recording.patient_id, detail=detail)
-        ledger.append(actor, line, now=now)
+        viewings.write_totals(viewing, seconds=total, actor=actor, now=now)
 
 
 def report_unreadable(opened: Opened, fault: Exception, *, actor: ledger.Actor, now: datetime) -> None:

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.dispatch import receiver
 from django.utils import timezone
 
-from recordings import erasure, expiry, jobs, pipeline, retention, safe, sharing, upkeep
+from recordings import erasure, expiry, jobs, pipeline, retention, safe, sharing, upkeep, viewings
 
 A_DAY = timedelta(days=1)
 
@@ -34,6 +34,12 @@ def sweep() -> None:
 def sweep_shares() -> None:
     """Take the grants of shares that ran out; they open nothing already. Idempotent because each is swept once."""
     sharing.sweep(now=timezone.now())
+
+
+@shared_task(name="recordings.settle_viewings", soft_time_limit=60, time_limit=90)
+def settle_viewings() -> None:
+    """Write down what left for viewings that are over. Idempotent because what is written is not written again."""
+    viewings.settle(now=timezone.now())
 
 
 @shared_task(name="recordings.empty_discarded", soft_time_limit=600, time_limit=660)

@@ -231,6 +231,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-recordings": {"task": "recordings.sweep", "schedule": 15.0},
     "sweep-shares": {"task": "recordings.sweep_shares", "schedule": 60.0},
+    "settle-viewings": {"task": "recordings.settle_viewings", "schedule": 300.0},
     "erase-expired-recordings": {"task": "recordings.erase_expired", "schedule": 86_400.0},
     "purge-notices": {"task": "notices.purge", "schedule": 86_400.0},
     "clear-sessions": {"task": "accounts.clear_sessions", "schedule": 86_400.0},

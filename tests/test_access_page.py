@@ -12,14 +12,14 @@ from accounts.models import User
 from audit import ledger
 from audit.ledger import Actor
 from audit.models import Action, Alert, AlertKind, Entry
-from recordings import history, playback, revocations, sharing, suspensions, unrecognised
-from recordings.models import AccessReport, Recording
+from recordings import history, playback, revocations, sharing, suspensions, unrecognised, viewings
+from recordings.models import AccessReport, PlaybackSession, Recording
 from recordings.revocations import Why
 from recordings.suspensions import Scope
 from recordings.unrecognised import CannotAnswer, Outcome
 from tests.cast import Cast, make_user
 from tests.ledgers import ledger_down
-from tests.replays import Viewer
+from tests.replays import MIB, Viewer
 from tests.shares import own, share
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
@@ -62,6 +62,35 @@ def test_a_viewing_is_one_line_with_its_seconds_and_listings_of_a_day_are_one(ca
     ]
     assert told(cast, clinician)[0][:2] == ("You", "clinician of this consultation")
     assert told(cast, clinician)[1][0] == "Ada Lovell"
+
+
+def test_a_replay_that_was_taken_without_our_player_is_told_with_its_size_once(cast: Cast) -> None:
+    clinician, recording = cast.ada.clinician.user, cast.ada.recording
+    actor, began = Actor(clinician.pk, "a session"), timezone.now()
+    playback.count_bytes(playback.open_replay(clinician, recording.pk, actor=actor, now=began).viewing, 3 * MIB)
+    quiet = began + viewings.ONE_VIEWING
+    assert viewings.settle(now=quiet - timedelta(seconds=1)) == 0, "it may go on"
+    assert told(cast)[0][2] == "opened it"
+    assert [viewings.settle(now=quiet), viewings.settle(now=quiet)] == [1, 0]
+    line = Entry.objects.get(action=Action.WATCHED)
+    assert (line.actor, line.object_id, line.patient) == (clinician.pk, recording.pk, cast.ada.patient.pk)
+    assert (line.session_hash, line.detail["seconds"], line.detail["bytes"]) == ("a session", 0, 3 * MIB)
+    assert told(cast)[0][2] == "played it (3.0\xa0MB); for how long is not known"
+    assert "played it (3.0" in client_of(cast.ada.patient.user).get(f"/recordings/{recording.pk}/").content.decode()
+
+
+def test_what_left_after_the_last_report_is_added_to_it(cast: Cast) -> None:
+    clinician, began = cast.ada.clinician.user, timezone.now() - timedelta(minutes=10)
+    watch(clinician, cast, 180)
+    viewing = PlaybackSession.objects.get()
+    settled = began + timedelta(hours=2)
+    assert viewings.settle(now=settled) == 0, "no byte has left since"
+    playback.count_bytes(viewing, MIB)
+    with ledger_down(), pytest.raises(ledger.LedgerUnavailable):
+        viewings.settle(now=settled)
+    assert viewings.settle(now=settled) == 1
+    assert [line.detail["bytes"] for line in Entry.objects.filter(action=Action.WATCHED).order_by("seq")] == [0, 0, MIB]
+    assert told(cast)[0][2] == "watched 3 min"
 
 
 def test_shares_are_told_in_the_words_of_whoever_shared(cast: Cast) -> None:

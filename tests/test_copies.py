@@ -60,6 +60,7 @@ def test_what_broke_off_goes_on_to_its_very_end_and_is_still_one_download(ada: V
 def test_asking_how_long_it_is_gives_nothing_out_and_is_no_download(ada: Viewer, long: Recording) -> None:
     answer = ada.client.head(f"/recordings/{long.pk}/download/")
     assert (answer.status_code, answer["Content-Length"], body_of(answer)) == (200, str(len(LONG)), b"")
+    assert download(ada, long, Range=f"bytes={len(LONG)}-").status_code == 416
     assert not lines_of(long, Action.DOWNLOADED)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from audit import ledger
 from audit.models import Action, Entry
+from notices.models import Kind, Notice
 from recordings import intact, playback, policy
 from recordings.models import PlaybackSession, Recording, RecordingUserObjectPermission
 from tests.cast import ACTORS, OWNERS, Cast
@@ -90,8 +91,18 @@ def test_head_tells_and_gives_nothing(ada: Viewer, long: Recording) -> None:
     assert (whole.status_code, whole["Content-Length"], whole.body) == (200, str(len(LONG)), b"")
     assert (part.status_code, part["Content-Length"], part.body) == (206, "10", b"")
     assert part["Content-Range"] == f"bytes 10-19/{len(LONG)}"
-    assert PlaybackSession.objects.get(recording=long).bytes_served == 0
-    assert len(lines_of(long, Action.OPENED)) == 1
+
+
+def test_an_answer_without_bytes_opens_nothing_and_writes_to_nobody(cast: Cast, long: Recording) -> None:
+    viewer = Viewer(cast.ada.clinician.user)
+    assert viewer.head(long.pk).status_code == 200
+    assert viewer.get(long.pk, Range=f"bytes={len(LONG)}-").status_code == 416
+    letters = Notice.objects.filter(kind=Kind.NEW_VIEWER)
+    assert not PlaybackSession.objects.exists() and not letters.exists()
+    assert not lines_of(long, Action.OPENED)
+    assert viewer.get(long.pk, Range="bytes=0-0").body == LONG[:1]
+    assert PlaybackSession.objects.get().bytes_served == 1 and len(lines_of(long, Action.OPENED)) == 1
+    assert letters.get().user == cast.ada.patient.user
 
 
 def test_every_answer_keeps_out_of_caches_and_other_sites(ada: Viewer, cast: Cast) -> None:
