@@ -1,10 +1,11 @@
 """Staff pages about one person: who opens one, and what they change there, stands in the ledger."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +14,9 @@ from accounts.sites import OfferedLookupsAdmin
 from audit import ledger
 from audit.ledger import Line
 from audit.models import Action
+
+MOST_NAMED = 25  # a page; who asks for all of a long list has not looked for anybody
+FOUND = "found"
 
 
 class Why(models.TextChoices):
@@ -58,15 +62,23 @@ class NotedPages(OfferedLookupsAdmin):
         line = Line(action, self.opts.model_name or "", obj.pk, self.patient_of(obj), reason=reason, detail=detail)
         ledger.append(ledger.actor_of(request), line)
 
-    def note_list(self, request: HttpRequest, shown: int, by: Iterable[str]) -> None:
-        """Say how many rows are shown and which filters were used, never what was searched for: it may be a name."""
-        line = Line(Action.LISTED, self.opts.model_name or "", detail={"shown": shown, "by": sorted(by)})
-        ledger.append(ledger.actor_of(request), line)
+    def note_list(self, request: HttpRequest, rows: Sequence[Any], by: Collection[str]) -> None:
+        """Say how many rows are shown and which filters were used, never what was searched for: it may be a name.
+
+        Whoever a search has found is named by a line of their own: who was looked up can be told by whom.
+        """
+        name = self.opts.model_name or ""
+        lines = [Line(Action.LISTED, name, detail={"shown": len(rows), "by": sorted(by)})]
+        if SEARCH_VAR in by and len(rows) <= MOST_NAMED:
+            each = {self.patient_of(row) or row.pk: row for row in rows}
+            lines += [Line(Action.LISTED, name, row.pk, self.patient_of(row), FOUND) for row in each.values()]
+        ledger.append(ledger.actor_of(request), *lines)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         page = super().changelist_view(request, extra_context)
         if changes := (getattr(page, "context_data", None) or {}).get("cl"):
-            self.note_list(request, len(changes.result_list), {*changes.params, *(["q"] if changes.query else [])})
+            by = {*changes.params, *([SEARCH_VAR] if changes.query else [])}
+            self.note_list(request, list(changes.result_list), by)
         return page
 
     def render_change_form(

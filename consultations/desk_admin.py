@@ -46,7 +46,8 @@ class DeskAdmin(SchedulingAdmin):
         found = desk.find(term, now=timezone.now()) if term else []
         if term:
             line = Line(Action.LISTED, "patient", reason="desk", detail={"shown": len(found), "by": ["q"]})
-            ledger.append(actor_of(request), line)
+            each = [Line(Action.LISTED, "patient", one.patient.pk, one.patient.pk, "desk") for one in found]
+            ledger.append(actor_of(request), line, *each)
         facts = {"term": term, "found": found, "are_more": len(found) == desk.MOST_FOUND}
         return self.page(request, "desk", _("Find a patient"), **facts)
 

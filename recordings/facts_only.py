@@ -29,6 +29,10 @@ def note_facts(request: HttpRequest, recording_id: UUID, patient_id: UUID, page:
 class OfARecording(NotedPages, NeverDeleted):
     """Whatever the row says, it is noted as a look at the recording that it is about."""
 
+    def patient_of(self, obj: Any) -> UUID:
+        patient_id: UUID = obj.patient_id
+        return patient_id
+
     def note(self, request: HttpRequest, action: Action, obj: Any, reason: str = "", **detail: Any) -> None:
         recording_id = obj.pk if isinstance(obj, Recording) else obj.recording_id
         note_facts(request, recording_id, obj.patient_id, self.opts.model_name or "")

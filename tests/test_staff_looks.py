@@ -1,10 +1,11 @@
-"""Every view that staff have of a person or a recording stands in the ledger, lists as one line without names."""
+"""Every view that staff have of a person or a recording stands in the ledger; lists as one line, and who was found."""
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from audit import search
 from audit.ledger import Actor
 from audit.models import Action, Entry
 from recordings.models import ProcessingJob, Recording
@@ -40,10 +41,26 @@ def test_a_list_is_one_line_that_says_how_many_and_by_which_filters(cast: Cast) 
     assert [line.object_type for line in lines] == [page.split("/")[1] for page in LISTS]
     assert {(line.action, line.object_id, line.patient) for line in lines} == {(Action.LISTED, None, None)}
     chief.get("/admin/patients/patient/", {"q": cast.ada.patient.name})
-    last = Entry.objects.latest("seq")
-    assert last.detail == {"shown": 1, "by": ["q"]} and cast.ada.patient.name not in str(last.detail)
+    found, line = Entry.objects.order_by("-seq")[:2]
+    assert line.detail == {"shown": 1, "by": ["q"]} and cast.ada.patient.name not in str(line.detail)
+    assert (found.object_id, found.patient, found.reason, found.detail) == (*[cast.ada.patient.pk] * 2, "found", {})
     chief.get("/admin/accounts/user/", {"is_active__exact": "1"})
     assert Entry.objects.latest("seq").detail["by"] == ["is_active__exact"]
+
+
+def test_whoever_is_looked_up_is_named_once_and_can_be_told_by_whom(cast: Cast) -> None:
+    clerk, patient = client_of(cast.staff), cast.ada.patient
+    for page in ("patients/patient", "consultations/consultation", "accounts/user"):
+        assert patient.name in clerk.get(f"/admin/{page}/", {"q": patient.name}).content.decode()
+    named = [look for look in looks(cast.staff, Action.LISTED) if look[1]]
+    assert [(kind, whose) for kind, _, whose, _ in named] == [
+        ("patient", patient.pk), ("consultation", patient.pk), ("user", None),
+    ]  # fmt: skip
+    assert named[2][1] == patient.user_id, "an account is named by itself"
+    clerk.get("/admin/patients/patient/", {"o": "1"})
+    assert len([look for look in looks(cast.staff, Action.LISTED) if look[1]]) == 3, "nobody was looked for"
+    found = search.about(Entry.objects.all(), patient.user.email, actor=Actor(cast.administrator.pk))
+    assert set(found.filter(actor=cast.staff.pk).values_list("object_type", flat=True)) == {kind for kind, *_ in named}
 
 
 def test_every_page_about_a_recording_is_a_look_at_it_that_its_people_read(cast: Cast) -> None:
@@ -91,9 +108,11 @@ def test_looking_for_somebody_at_the_desk_is_noted_without_what_was_typed(cast: 
     clerk.get("/admin/consultations/consultation/desk/")
     assert looks(cast.staff, Action.LISTED) == []
     clerk.get("/admin/consultations/consultation/desk/", {"q": cast.ada.patient.name})
-    last = Entry.objects.latest("seq")
-    assert (last.action, last.object_type, last.reason) == (Action.LISTED, "patient", "desk")
-    assert last.detail == {"shown": 1, "by": ["q"]}
+    patient = cast.ada.patient.pk
+    assert looks(cast.staff, Action.LISTED) == [
+        ("patient", None, None, "desk"), ("patient", patient, patient, "desk")
+    ]  # fmt: skip
+    assert [line.detail for line in Entry.objects.order_by("seq")] == [{"shown": 1, "by": ["q"]}, {}]
 
 
 def test_names_that_are_offered_while_typing_are_a_list_too(cast: Cast) -> None:
