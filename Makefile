@@ -28,7 +28,7 @@ check: $(VENV)/requirements-dev.txt
 	$(VENV)/bin/mypy
 	data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; export DATA_DIR="$$data"; \
 	$(PYTHON) manage.py makemigrations --check --dry-run; \
-	USES_TLS=1 ALLOWED_HOSTS=portal.example EMAIL_HOST=mail.example DEFAULT_FROM_EMAIL=portal@portal.example \
+	USES_TLS=1 ALLOWED_HOSTS=portal.example EMAIL_HOST=mail.example DEFAULT_FROM_EMAIL=portal@portal.example ALERT_EMAILS=on.call@portal.example \
 	REDIS_URL=redis://redis.example/0 DATABASE_URL=postgres://database.example/portal SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(64))') \
 	$(PYTHON) manage.py check --deploy --fail-level WARNING
 	$(PYTEST) -q tests/test_architecture.py

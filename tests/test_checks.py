@@ -41,6 +41,7 @@ DEPLOYED = {
     "DATABASES": POSTGRESQL,
     "EMAIL_BACKEND": deployed.REACHING,
     "DEFAULT_FROM_EMAIL": "Clinic <portal@clinic.example>",
+    "ALERT_EMAILS": ["on.call@clinic.example"],
     "SECRET_KEY": "a-key-of-the-length-and-variety-that-Django-asks-for-0123456789",
 }
 DEPLOYED_DANGERS = {
@@ -51,6 +52,7 @@ DEPLOYED_DANGERS = {
         {"EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend"},
     ),
     "a sender that cannot exist": ("telehealth.E013", {"DEFAULT_FROM_EMAIL": "Portal <no-reply@portal.invalid>"}),
+    "alerts that reach nobody": ("telehealth.W002", {"ALERT_EMAILS": []}),
     "several hosts on SQLite": ("telehealth.W001", {"DATABASES": SQLITE}),
     "a weak key": ("security.W009", {"SECRET_KEY": "weak"}),
 }
@@ -109,7 +111,7 @@ def test_the_embedded_portal_needs_none_of_it() -> None:
 
 @pytest.mark.database
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("danger", [name for name, (code, _) in DEPLOYED_DANGERS.items() if code != "telehealth.W001"])
+@pytest.mark.parametrize("danger", [name for name, (code, _) in DEPLOYED_DANGERS.items() if "telehealth.W" not in code])
 def test_behind_tls_nothing_starts_with_it(danger: str) -> None:
     held = {name: value for name, value in DEPLOYED.items() if name != "DATABASES"}
     with override_settings(**held):

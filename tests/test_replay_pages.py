@@ -228,6 +228,13 @@ def test_both_people_see_how_far_their_recording_is_and_others_see_nothing(cast:
     assert status(both[0], visit)["state"] == "ready"
 
 
+def test_without_script_the_page_of_a_consultation_leads_to_the_replays(cast: Cast) -> None:
+    client = Viewer(cast.ada.patient.user).client
+    page = client.get(reverse("consultations:detail", args=[cast.ada.held.pk])).content.decode()
+    waiting = page.partition('id="recording-status"')[2].partition("</div>")[0]
+    assert "Looking for the recording" in waiting and f'href="{reverse("recordings:list")}"' in waiting
+
+
 def test_before_anything_is_recorded_the_page_waits_while_the_call_is_live(cast: Cast) -> None:
     visit = Visit(cast.ada, at=cast.now - timedelta(hours=6)).begin(patient="audio")
     Recording.objects.filter(call=visit.call).first()

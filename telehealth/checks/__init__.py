@@ -27,6 +27,7 @@ def register() -> None:
     register_check(rights.refuse_superusers, Tags.security)
     register_check(deployed.refuse_what_serves_one_process_only, Tags.security, deploy=True)
     register_check(deployed.refuse_mail_that_reaches_nobody, Tags.security, deploy=True)
+    register_check(deployed.warn_of_alerts_that_reach_nobody, Tags.security, deploy=True)
     register_check(deployed.warn_of_several_hosts_on_sqlite, Tags.security, deploy=True)
     register_check(rights.refuse_global_grants, Tags.database)
     register_check(rights.refuse_grants_in_other_tables, Tags.database)

@@ -39,6 +39,18 @@ def warn_of_several_hosts_on_sqlite(**_: Any) -> list[CheckMessage]:
     ]
 
 
+def warn_of_alerts_that_reach_nobody(**_: Any) -> list[CheckMessage]:
+    if not settings.USES_TLS or settings.ALERT_EMAILS:
+        return []
+    return [
+        CheckWarning(
+            "Nobody is written to when something happens that must not: alerts wait until staff look.",
+            hint="Set ALERT_EMAILS to the addresses of whoever is on call.",
+            id="telehealth.W002",
+        )
+    ]
+
+
 def refuse_mail_that_reaches_nobody(**_: Any) -> list[CheckMessage]:
     if not settings.USES_TLS:
         return []
