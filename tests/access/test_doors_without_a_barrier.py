@@ -13,7 +13,8 @@ from tests.babylon.barriers import BARRIERS
 from tests.figures import record
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.long, pytest.mark.isolation]
-STRANGERS = ("neighbour", "colleague")
+# None of them has anything of Ada's; one watches what somebody else shared, one runs the place.
+STRANGERS = ("neighbour", "colleague", "share-holder", "staff")
 
 
 @pytest.fixture(autouse=True)
