@@ -10,7 +10,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from audit.days import Days
-from consultations import booking_pages, schedule_admin  # noqa: F401  hours and time off
+from consultations import booking_pages, care_admin, schedule_admin  # noqa: F401  care, hours and time off
 from consultations.desk_admin import DeskAdmin
 from consultations.models import Consultation
 from consultations.scheduling_admin import RIGHT

@@ -5,14 +5,13 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.noted import NotedAdmin, ReasonForm
+from accounts.noted import ReasonForm
 from accounts.sites import OfferedLookupsAdmin
 from patients import policy, registration
 from patients.import_admin import ImportingAdmin
-from patients.models import CareRelationship, Clinician, Patient
+from patients.models import Clinician, Patient
 from patients.people_file import CLINICIANS, PATIENTS
 from patients.registration_forms import ClinicianForm, PatientForm
 
@@ -89,28 +88,3 @@ class ClinicianAdmin(LinkedOnce):
     @admin.display(description=_("name"), ordering="user__name")
     def named(self, clinician: Clinician) -> str:
         return clinician.display_name
-
-
-@admin.register(CareRelationship)
-class CareRelationshipAdmin(NotedAdmin, NeverDeleted):
-    list_display = ("patient_name", "clinician", "since", "until")
-    list_select_related = ("patient", "clinician__user")
-    fields = readonly_fields = ("patient", "clinician", "reason", "since", "until")
-
-    def patient_of(self, obj: CareRelationship) -> UUID:
-        return obj.patient_id
-
-    @admin.display(description=_("patient"), ordering="patient__name")
-    def patient_name(self, relationship: CareRelationship) -> str:
-        return relationship.patient.name
-
-    @admin.display(description=_("why"))
-    def reason(self, relationship: CareRelationship) -> str:
-        # Mostly the portal's own word: "consultation".
-        return gettext(relationship.why) if relationship.why else ""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # begin_care writes the grant with it
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -35,7 +35,7 @@ REGISTER = {
     "accounts": ["add_user", "change_user"],
     "consultations": ["publish_wording"],
     "notices": ["resend_notice"],
-    "patients": ["change_patient", "add_clinician", "change_clinician", "import_people"],
+    "patients": ["change_patient", "add_clinician", "change_clinician", "change_carerelationship", "import_people"],
     "recordings": [
         "add_playbacksuspension",
         "change_playbacksuspension",

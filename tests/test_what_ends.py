@@ -9,16 +9,19 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from accounts import reconciliation
-from audit.ledger import PORTAL, Actor
+from accounts.reconciliation import Because
+from audit.ledger import PORTAL, Actor, LedgerUnavailable
 from audit.models import Action, Entry
-from consultations import booking, calls, policy
+from consultations import booking, calls, care, policy
 from consultations.models import Call, Consultation, Participant
 from consultations.slots import Slot
 from notices.models import Notice
 from patients import policy as patients
 from patients.models import CareRelationship, Clinician
 from patients.services import begin_care
+from recordings.policy import playable_by
 from tests.cast import FIFTEEN, Cast
+from tests.ledgers import ledger_down
 from tests.lines import session_of
 from tests.owed import at_any_hour, deliver
 
@@ -77,6 +80,11 @@ def test_who_was_to_hold_what_was_handed_over_sees_neither_it_nor_its_patient(ca
     assert policy.visible_to(right.user).filter(pk=made.pk).exists()
     assert set(policy.visible_to(cast.ada.patient.user)) >= {consultation, made}, "the patient reads what became of it"
     assert list(reconciliation.differences()) == [], "no repair gives it back"
+    policy.grant_place(consultation.participants.get(user=wrong.user))
+    assert {one.because for one in reconciliation.differences()} == {Because.NO_RELATIONSHIP}, (
+        "nor does a fault, unseen"
+    )
+    assert opened(wrong, "consultations:detail", consultation.pk).status_code == 404
     ends = Entry.objects.filter(action=Action.REVOKED).order_by("seq").values_list("object_type", "object_id", "detail")
     assert list(ends) == [
         ("consultation", consultation.pk, {"from": str(wrong.user_id)}),
@@ -154,3 +162,39 @@ def test_who_comes_in_while_it_is_cancelled_does_not_wait_for_ever(cast: Cast) -
     calls.sweep(now=cast.now)
     call.refresh_from_db()
     assert call.status == Call.Status.ENDED
+
+
+def test_an_administrator_ends_care_with_a_reason_once_nothing_is_planned(cast: Cast) -> None:
+    doctor, patient = cast.ada.clinician, cast.ada.patient
+    relationship = CareRelationship.objects.get(clinician=doctor, patient=patient)
+    page = reverse("admin:patients_carerelationship_change", args=[relationship.pk])
+    chief, said = session_of(cast.administrator), {"end": "on", "why_ended": "asked"}
+    assert "End this care" in chief.get(page).content.decode()
+    refused = chief.post(page, said).content.decode()
+    assert "Cancel it or hand it over first." in refused and cares(cast, doctor)
+    cancel(cast, cast.ada.planned)
+    for wrong in ({"end": "on"}, {"why_ended": "asked"}, {"end": "on", "why_ended": "because"}):
+        assert "errornote" in chief.post(page, wrong).content.decode() and cares(cast, doctor)
+    clerk = session_of(cast.staff)
+    assert "End this care" not in clerk.get(page).content.decode() and clerk.post(page, said).status_code == 403
+    assert cares(cast, doctor)
+    assert chief.post(page, said).status_code == 302 and not cares(cast, doctor)
+    line = Entry.objects.get(action=Action.REVOKED)
+    assert (line.actor, line.object_type, line.object_id, line.patient, line.reason) == (
+        cast.administrator.pk, "patient", patient.pk, patient.pk, "care",
+    )  # fmt: skip
+    assert line.detail == {"from": str(doctor.user_id), "why": "asked"}
+    held = opened(doctor, "clinic:consultations_consultation_change", cast.ada.held.pk)
+    assert held.status_code == 200 and "Ada Lovell" in held.content.decode(), "what they held stays theirs"
+    assert playable_by(doctor.user).filter(pk=cast.ada.recording.pk).exists()
+    assert opened(doctor, "clinic:patients_patient_change", patient.pk).redirect_chain, "there is nothing for them"
+    assert cares(cast, cast.ada.colleague) and list(reconciliation.differences()) == []
+    assert chief.post(page, said).status_code == 403, "it ends once"
+    assert "Ends" not in chief.get(page).content.decode() and Entry.objects.filter(action=Action.REVOKED).count() == 1
+
+
+def test_care_that_cannot_be_written_down_does_not_end(cast: Cast) -> None:
+    relationship = CareRelationship.objects.get(clinician=cast.ada.colleague)
+    with ledger_down(), pytest.raises(LedgerUnavailable):
+        care.end(relationship, why=care.Why.LEFT, actor=PORTAL, now=cast.now)
+    assert cares(cast, cast.ada.colleague)
