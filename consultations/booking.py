@@ -176,7 +176,8 @@ def move(
 ) -> None:
     """Let a consultation take place at another time; who takes part stays. Idempotent: one that is then already stays.
 
-    Errors: NotBookable when the clinician has another one then, NotChangeable when it has begun or was cancelled.
+    Errors: NotBookable when that is over or the clinician has another one then, NotChangeable when it has begun or was
+    cancelled.
     """
     care.lock(consultation.clinician)
     call = calls.lock_live(consultation)
@@ -185,6 +186,7 @@ def move(
         raise NotChangeable(_("This consultation cannot be changed any more."))
     if (standing.starts_at, standing.ends_at) == (starts_at, ends_at):
         return
+    _demand_ahead(starts_at, now)
     try:
         with transaction.atomic():
             Consultation.objects.filter(pk=standing.pk).update(starts_at=starts_at, ends_at=ends_at)
@@ -283,6 +285,12 @@ def change_needs(consultation: Consultation, needs: str, *, by: User | None, now
     Consultation.objects.filter(pk=standing.pk).update(adjustments=needs)
     consultation.adjustments = needs
     write_down(standing, What.NEEDS, by=by, why="", now=now)
+
+
+def _demand_ahead(starts_at: datetime, now: datetime) -> None:
+    """Errors: NotBookable. People type whole minutes: the present one will do."""
+    if starts_at < now.replace(second=0, microsecond=0):
+        raise NotBookable(_("This time is over. Choose one that is still to come."))
 
 
 def may_still_need(consultation: Consultation, *, now: datetime) -> bool:

@@ -198,3 +198,15 @@ def test_care_that_cannot_be_written_down_does_not_end(cast: Cast) -> None:
     with ledger_down(), pytest.raises(LedgerUnavailable):
         care.end(relationship, why=care.Why.LEFT, actor=PORTAL, now=cast.now)
     assert cares(cast, cast.ada.colleague)
+
+
+def test_nothing_is_moved_into_the_past_and_the_page_says_so(cast: Cast) -> None:
+    planned, now = cast.ada.planned, cast.now
+    for over in (timedelta(minutes=2), timedelta(days=365)):
+        with pytest.raises(booking.NotBookable):
+            booking.move(planned, starts_at=now - over, ends_at=now - over + FIFTEEN, by=cast.staff, now=now)
+    page = reverse("admin:consultation_move", args=[planned.pk])
+    said = {"starts_at": f"{now - timedelta(days=365):%Y-%m-%dT%H:%M}", "why": "x"}
+    assert "This time is over." in session_of(cast.staff).post(page, said).content.decode()
+    planned.refresh_from_db()
+    assert planned.starts_at == now
