@@ -1,12 +1,12 @@
 """Booking: plans, moves and cancels consultations. The only writer of when one takes place; the database decides who
 was first.
 
-Everything but `take` and `is_changeable` assumes authorisation and asks no rules of working hours: staff may plan
-whenever the clinician is free.
+Everything but `take` and `is_changeable` assumes authorisation and asks no rules of working hours: staff plan whenever
+the clinician is free, and as much as is needed.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.conf import settings
@@ -45,7 +45,7 @@ class NotChangeable(Exception):
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a patient says about a consultation when they book it."""
+    """What a patient says about a consultation when it is booked."""
 
     reason: str
     preferred_mode: Mode = Mode.AUDIO
@@ -140,6 +140,21 @@ def _take(
         raise TooManyPlanned(
             _("You have %(n)d consultations planned, which is the most. Cancel one, then book another.") % {"n": ahead}
         )
+    return plan(patient, slot, clinician=clinician, wishes=wishes, actor=actor, now=now)
+
+
+@transaction.atomic
+def plan(
+    patient: Patient, slot: Slot, *, clinician: Clinician, wishes: Wishes, actor: Actor, now: datetime
+) -> Consultation:
+    """Book on the clinic's word: any time to come at which the clinician is free, with a line of the ledger.
+
+    Idempotent as `take` is. Errors: NotBookable, LedgerUnavailable.
+    """
+    care.lock(clinician)
+    if standing := planned_then(patient, clinician, slot.starts_at):
+        return standing
+    _demand_ahead(slot.starts_at, now)
     consultation = book(
         patient,
         clinician,
@@ -161,10 +176,14 @@ def free_slot(
     patient: Patient,
     now: datetime,
     besides: Consultation | None = None,
+    notice: timedelta | None = None,
 ) -> Slot:
-    """Return the slot that starts then; `besides` is what is to be moved there. Errors: NotBookable."""
+    """Return the slot that starts then; `besides` is what is to be moved there, `notice` as in `diary.free`.
+
+    Errors: NotBookable.
+    """
     until = min(starts_at + diary.AN_INSTANT, now + settings.BOOKING_AHEAD)
-    slots = diary.free(rules, from_=starts_at, to=until, now=now, patient=patient, besides=besides)
+    slots = diary.free(rules, from_=starts_at, to=until, now=now, patient=patient, besides=besides, notice=notice)
     if not slots or slots[0].starts_at != starts_at:
         raise NotBookable(_("This time is no longer free."))
     return slots[0]

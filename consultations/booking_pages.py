@@ -77,9 +77,10 @@ def times(
     now: datetime,
     ahead: timedelta,
     besides: Consultation | None = None,
+    notice: timedelta | None = None,
 ) -> list[Slot]:
     """Return what is free, each time once: somebody who cares for them comes first."""
-    slots = diary.free(rules, from_=now, to=now + ahead, now=now, patient=patient, besides=besides)
+    slots = diary.free(rules, from_=now, to=now + ahead, now=now, patient=patient, besides=besides, notice=notice)
     known = set(policy.clinicians_of(patient).values_list("pk", flat=True))
     return [
         min(at_once, key=lambda slot: (slot.clinician not in known, slot.clinician))

@@ -4,7 +4,7 @@ Schedule facts only: why somebody comes is never read here.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from patients.models import Clinician, Patient
 from patients.nhs_number import spaced
 
 MOST_FOUND, MOST_PAST = 20, 5
+AT_ONCE = timedelta()  # the notice that the clinic itself needs
 Status = Consultation.Status
 
 
@@ -96,7 +97,8 @@ def days(patient: Patient, chosen: str, page: str | None, *, besides: Consultati
     rules = policy.bookable_by_the_clinic()
     if chosen != ANYBODY:
         rules = rules.filter(clinician=UUID(chosen))
-    slots = booking_pages.times(patient, rules, now=now, ahead=booking_pages.ahead(chosen), besides=besides)
+    ahead = booking_pages.ahead(chosen)
+    slots = booking_pages.times(patient, rules, now=now, ahead=ahead, besides=besides, notice=AT_ONCE)
     return booking_pages.days(slots, page)
 
 

@@ -1,33 +1,27 @@
 """Reception on the phone: find a patient, see what is planned for them, and book what is free."""
 
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from audit import ledger
 from audit.ledger import Line, actor_of
 from audit.models import Action
-from consultations import booking, desk, policy
-from consultations.booking import NotBookable, TooManyPlanned, Wishes
+from consultations import booking, desk
+from consultations.booking import NotBookable
 from consultations.booking_pages import ANYBODY
+from consultations.desk_forms import BookForm, PlanForm
 from consultations.scheduling_admin import SchedulingAdmin, for_the_schedule
-from patients.models import Patient
+from consultations.slots import Slot
+from patients.models import Clinician, Patient
 from patients.nhs_number import spaced
-
-
-class BookForm(forms.Form):
-    reason = forms.CharField(
-        label=gettext_lazy("What for"),
-        max_length=200,
-        help_text=gettext_lazy("In the patient's own words. They and their clinician see it, and staff never again."),
-    )
 
 
 class DeskAdmin(SchedulingAdmin):
@@ -65,31 +59,42 @@ class DeskAdmin(SchedulingAdmin):
 
     @for_the_schedule
     def book(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Free times of any clinician; one of them chosen, and what for."""
+        """Free times of any clinician, one of them chosen, or a time of one of them that is typed; and what for."""
         patient, now = self._opened_patient(request, pk, "book"), timezone.now()
         if "at" in request.GET:
-            return self._book_slot(request, patient)
-        facts = {"patient": patient} | self.times(request, patient, request.GET.get("with", ANYBODY), now)
-        return self.page(request, "times", _("Book a consultation"), **facts)
+            return self._book_slot(request, patient, now)
+        facts = self.times(request, patient, request.GET.get("with", ANYBODY), now)
+        if not facts["with_names"]:
+            clinician = Clinician.objects.select_related("user").get(pk=facts["chosen"])
+            form = PlanForm(request.POST if request.method == "POST" else None)
+            if form.is_valid() and (booked := self._booked(request, patient, form.slot(clinician.pk), clinician, form)):
+                return booked
+            facts |= {"form": form, "clinician": clinician}
+        return self.page(request, "times", _("Book a consultation"), patient=patient, **facts)
 
-    def _book_slot(self, request: HttpRequest, patient: Patient) -> HttpResponse:
-        now = timezone.now()
+    def _book_slot(self, request: HttpRequest, patient: Patient, now: datetime) -> HttpResponse:
         form = BookForm(request.POST if request.method == "POST" else None)
         try:
             slot, clinician = self.slot_of(request, patient, now)
-            if form.is_valid():
-                booking.take(
-                    patient, policy.bookable_by_the_clinic(), clinician=clinician, starts_at=slot.starts_at,
-                    wishes=Wishes(form.cleaned_data["reason"]), actor=actor_of(request), now=now,
-                )  # fmt: skip
-                messages.success(request, _("Booked. The patient gets a letter."))
-                return redirect("admin:desk_patient", patient.pk)
-        except TooManyPlanned:
-            form.add_error(None, _("This patient has as many consultations planned as one may have."))
         except NotBookable:
             return self.back_to_times(request)
+        if form.is_valid() and (booked := self._booked(request, patient, slot, clinician, form)):
+            return booked
         facts = {"patient": patient, "slot": slot, "clinician": clinician, "form": form}
         return self.page(request, "confirm", _("Book a consultation"), **facts)
+
+    def _booked(
+        self, request: HttpRequest, patient: Patient, slot: Slot, clinician: Clinician, form: BookForm
+    ) -> HttpResponse | None:
+        """Book it, or say on the form why that cannot be."""
+        facts: dict[str, Any] = {"wishes": form.wishes(), "actor": actor_of(request), "now": timezone.now()}
+        try:
+            booking.plan(patient, slot, clinician=clinician, **facts)
+        except NotBookable as refusal:
+            form.add_error(None, str(refusal))
+            return None
+        messages.success(request, _("Booked. The patient gets a letter."))
+        return redirect("admin:desk_patient", patient.pk)
 
     def _opened_patient(self, request: HttpRequest, pk: UUID, reason: str) -> Patient:
         patient: Patient = get_object_or_404(Patient.objects.select_related("user"), pk=pk)

@@ -26,14 +26,16 @@ def free(
     now: datetime,
     patient: Patient | None = None,
     besides: Consultation | None = None,
+    notice: timedelta | None = None,
 ) -> list[Slot]:
-    """Return the slots of these rules that can be booked, soonest first; never what is nearer than the notice.
+    """Return the slots of these rules that can be booked, soonest first; never what is nearer than the notice, that of
+    patients unless another is given.
 
     With `patient`, times at which they have another consultation are left out, and those that are kept for them are in.
     What is to be moved is named by `besides`: its own time is free for it.
     Queries: four, however many rules, clinicians and days.
     """
-    from_ = max(from_, now + settings.BOOKING_NOTICE)
+    from_ = max(from_, now + (settings.BOOKING_NOTICE if notice is None else notice))
     of_rules = list(_in_force(rules, from_, to))
     clinicians = {rule.clinician_id for rule in of_rules}
     busy, own = _taken(clinicians, patient, besides, from_, to)

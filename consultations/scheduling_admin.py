@@ -203,7 +203,8 @@ class SchedulingAdmin(NotedAdmin):
         if starts_at is None or clinician is None:
             raise NotBookable(_("This time is no longer free."))
         rules = policy.bookable_by_the_clinic().filter(clinician=clinician)
-        return booking.free_slot(rules, starts_at, patient=patient, now=now, besides=besides), clinician
+        slot = booking.free_slot(rules, starts_at, patient=patient, now=now, besides=besides, notice=desk.AT_ONCE)
+        return slot, clinician
 
     def back_to_times(self, request: HttpRequest) -> HttpResponse:
         """Somebody was faster."""

@@ -153,15 +153,44 @@ def test_a_new_consultation_is_booked_on_the_phone_and_staff_never_read_why_agai
     assert cast.ben.clinician.display_name in text_of(clerk.get(book))
     assert "This field is required." in text_of(clerk.post(f"{book}?{times[1]}", {}))
     for _ in range(2):
-        answer = clerk.post(f"{book}?{times[1]}", {"reason": WHY})
+        answer = clerk.post(f"{book}?{times[1]}", {"reason": WHY, "preferred_mode": "video", "adjustments": "Slowly"})
     made = Consultation.objects.get(clinician=cast.ben.clinician, patient=cast.ada.patient)
-    assert made.reason == WHY and "gone" in answer["Location"]
+    assert (made.reason, made.preferred_mode, made.adjustments) == (WHY, "video", "Slowly")
+    assert "gone" in answer["Location"]
     desk = text_of(clerk.get(f"{DESK}{cast.ada.patient.pk}/"))
     assert act("move", made) in desk and WHY not in desk
     assert Notice.objects.filter(kind=Kind.BOOKED, object_id=made.pk).exists()
     assert Entry.objects.get(action=Action.GRANTED, object_id=made.pk).actor == cast.staff.pk
     for wrong in ("with=x&at=y", f"with={cast.ada.clinician.pk}&at=2027-01-11T09:00Z", times[1]):
         assert clerk.get(f"{book}?{wrong}")["Location"].endswith("&gone="), wrong
+
+
+def test_reception_books_at_once_outside_of_hours_and_as_much_as_is_needed(
+    cast: Cast, clerk: Client, settings: Any
+) -> None:
+    settings.BOOKING_MOST_AHEAD, settings.BOOKING_NOTICE = 0, timedelta(days=10)
+    times, doctor = some_days(cast.ben.clinician), cast.ben.clinician
+    book, said = f"{DESK}{cast.ada.patient.pk}/book/", {"reason": WHY, "preferred_mode": "audio"}
+    assert "Choose a clinician to book" in text_of(clerk.get(book))
+    clerk.post(f"{book}?{times[0]}", said)
+    there = f"{book}?with={doctor.pk}"
+    assert "also outside of their hours" in text_of(clerk.get(there))
+    at_night = (timezone.now() + timedelta(days=90)).replace(hour=2, minute=0, second=0, microsecond=0)
+    for _ in range(2):
+        clerk.post(there, said | {"starts_at": f"{at_night:%Y-%m-%dT%H:%M}", "minutes": 40})
+    made = Consultation.objects.filter(clinician=doctor, patient=cast.ada.patient).order_by("starts_at")
+    assert [one.starts_at for one in made] == [booking_pages.moment(times[0][-17:]), at_night]
+    assert made[1].ends_at == at_night + timedelta(minutes=40)
+    granted = Entry.objects.filter(action=Action.GRANTED, object_type="consultation", actor=cast.staff.pk)
+    assert {line.object_id for line in granted} == {one.pk for one in made}
+    for over, why in (
+        ({"starts_at": f"{at_night + FIFTEEN:%Y-%m-%dT%H:%M}", "minutes": 15}, "another consultation at that time"),
+        ({"starts_at": "2020-01-01T10:00", "minutes": 15}, "This time is over."),
+        ({"starts_at": f"{at_night:%Y-%m-%dT%H:%M}", "minutes": 0}, "greater than or equal to 5"),
+    ):
+        answer = text_of(clerk.post(there, said | over))
+        assert why in answer and WHY in answer, "what was typed is not lost"
+    assert made.count() == 2
 
 
 def test_reception_sends_word_to_who_is_expected_and_reads_no_clinicians_words(cast: Cast, clerk: Client) -> None:
