@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.roles import LANDING, role_of
 from audit import refusals
 from audit.ledger import actor_of
-from consultations import booking, booking_pages, policy
+from consultations import booking, booking_pages, drafts, policy
 from consultations.booking import NotBookable, NotChangeable, TooManyPlanned
 from consultations.booking_forms import NeedsForm, WhyForm, WishesForm
 from consultations.models import Consultation
@@ -81,7 +81,7 @@ def confirm(request: HttpRequest, patient: Patient) -> HttpResponse:
         return redirect("booking:times")
     if own := booking.planned_then(patient, clinician, starts_at):  # they came back to the page before
         return redirect("booking:done", pk=own.pk)
-    form = WishesForm(request.POST or None)
+    form = WishesForm(request.POST or None, initial=drafts.kept(request, patient))
     rules = policy.bookable_by(patient)
     try:
         if form.is_valid():
@@ -89,12 +89,15 @@ def confirm(request: HttpRequest, patient: Patient) -> HttpResponse:
                 patient, rules, clinician=clinician, starts_at=starts_at, wishes=form.wishes(),
                 actor=actor_of(request), now=now,
             )  # fmt: skip
+            drafts.drop(request)
             return redirect("booking:done", pk=consultation.pk)
         slot = booking.free_slot(rules.filter(clinician=clinician), starts_at, patient=patient, now=now)
     except TooManyPlanned as refusal:
+        drafts.keep(request, patient, form)
         messages.warning(request, str(refusal))
         return redirect("consultations:list")
     except NotBookable:
+        drafts.keep(request, patient, form)
         return redirect(f"{reverse('booking:times')}?{urlencode({'with': clinician.pk, GONE: ''})}")
     context = {"slot": slot, "clinician": clinician, "form": form, "zone": booking_pages.zone_hint(request.user)}
     return render(request, "booking/confirm.html", context)

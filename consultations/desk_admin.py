@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from audit import ledger
 from audit.ledger import Line, actor_of
 from audit.models import Action
-from consultations import booking, desk
+from consultations import booking, desk, drafts
 from consultations.booking import NotBookable
 from consultations.booking_pages import ANYBODY
 from consultations.desk_forms import BookForm, PlanForm
@@ -66,17 +66,18 @@ class DeskAdmin(SchedulingAdmin):
         facts = self.times(request, patient, request.GET.get("with", ANYBODY), now)
         if not facts["with_names"]:
             clinician = Clinician.objects.select_related("user").get(pk=facts["chosen"])
-            form = PlanForm(request.POST if request.method == "POST" else None)
+            form = PlanForm(request.POST if request.method == "POST" else None, initial=drafts.kept(request, patient))
             if form.is_valid() and (booked := self._booked(request, patient, form.slot(clinician.pk), clinician, form)):
                 return booked
             facts |= {"form": form, "clinician": clinician}
         return self.page(request, "times", _("Book a consultation"), patient=patient, **facts)
 
     def _book_slot(self, request: HttpRequest, patient: Patient, now: datetime) -> HttpResponse:
-        form = BookForm(request.POST if request.method == "POST" else None)
+        form = BookForm(request.POST if request.method == "POST" else None, initial=drafts.kept(request, patient))
         try:
             slot, clinician = self.slot_of(request, patient, now)
         except NotBookable:
+            drafts.keep(request, patient, form)
             return self.back_to_times(request)
         if form.is_valid() and (booked := self._booked(request, patient, slot, clinician, form)):
             return booked
@@ -93,6 +94,7 @@ class DeskAdmin(SchedulingAdmin):
         except NotBookable as refusal:
             form.add_error(None, str(refusal))
             return None
+        drafts.drop(request)
         messages.success(request, _("Booked. The patient gets a letter."))
         return redirect("admin:desk_patient", patient.pk)
 

@@ -213,3 +213,32 @@ def test_a_patient_without_clinicians_can_book_whoever_is_free(cast: Cast, hours
 @pytest.mark.parametrize("text", ["", "2027-01-11", "2027-01-11T09:00", "2027-13-11T09:00Z", "2027-01-11T09:00+01:00"])
 def test_only_a_whole_moment_is_one(text: str) -> None:
     assert booking_pages.moment(text) is None
+
+
+@pytest.mark.parametrize("form", [FORM, {**FORM, "reason": ""}])
+def test_whoever_comes_second_keeps_what_they_wrote_and_no_address_holds_it(
+    cast: Cast, hours: Any, form: dict[str, str]
+) -> None:
+    ada, ben = session_of(cast.ada.patient.user), session_of(cast.ben.patient.user)
+    first, second = slots_on(ada.get("/book/"))[:2]
+    Availability.objects.filter(clinician=cast.ada.clinician).update(for_new_patients=True)
+    assert "/book/done/" in ben.post(first, FORM | {"reason": "Theirs"})["Location"]
+    gone = ada.post(first, form)
+    assert "gone" in gone["Location"] and "cough" not in gone["Location"]
+    page = ada.get(second).content.decode()
+    assert "An interpreter" in page and ("A cough" in page) == bool(form["reason"])
+    assert re.search(r'value="video"[^>]*checked', page) and "Theirs" not in page
+    assert ada.post(second, FORM).status_code == 302 and "booking_draft" not in ada.session
+
+
+def test_what_reception_wrote_for_one_patient_is_offered_for_them_alone(cast: Cast, hours: Any) -> None:
+    clerk, desk = session_of(cast.staff), "/admin/consultations/consultation/desk/{}/book/?{}"
+    ada, ben = cast.ada.patient.pk, cast.ben.patient.pk
+    first, second = [link.split("?")[1] for link in slots_on(session_of(cast.ada.patient.user).get("/book/"))[:2]]
+    clerk.post(desk.format(ben, first), FORM | {"reason": "Theirs"})
+    assert "gone" in clerk.post(desk.format(ada, first), FORM)["Location"]
+    assert "A cough" in clerk.get(desk.format(ada, second)).content.decode()
+    assert "A cough" not in clerk.get(desk.format(ben, second)).content.decode()
+    clerk.post(desk.format(ada, second), FORM)
+    assert "booking_draft" not in clerk.session
+    assert Consultation.objects.get(reason="A cough").adjustments == "An interpreter"
