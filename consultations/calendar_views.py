@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
@@ -14,6 +14,9 @@ from audit import refusals
 from audit.ledger import actor_of
 from consultations import calendars, policy
 from consultations.schedule import CalendarFeed
+
+# In the session, from the press to the page that follows it.
+JUST_MADE = "calendar_just_made"
 
 
 @require_safe
@@ -41,17 +44,26 @@ def feed(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def manage(request: HttpRequest) -> HttpResponse:
-    """The new address is on the answer itself, once: nobody can read it later."""
+    """The new address is on the page that follows, once: nobody can read it later, and loading it again makes no other
+    one, which would silently close the one that was just copied."""
     assert isinstance(request.user, User)
-    user, actor, now = request.user, actor_of(request), timezone.now()
-    act, address = request.POST.get("act"), ""
-    if act == "make":
-        token = calendars.make_address(user, actor=actor, now=now)
-        address = request.build_absolute_uri(reverse("calendar-feed", args=[token]))
-    elif act == "withdraw":
-        calendars.withdraw_address(user, actor=actor, now=now)
+    user = request.user
+    if request.method == "POST":
+        _act(request, user)
+        return redirect("consultations:calendar")
+    token = request.session.pop(JUST_MADE, "")
+    address = request.build_absolute_uri(reverse("calendar-feed", args=[token])) if token else ""
     standing = CalendarFeed.objects.filter(user=user).first()
     return render(request, "consultations/calendar.html", {"feed": standing, "address": address})
+
+
+def _act(request: HttpRequest, user: User) -> None:
+    act, actor, now = request.POST.get("act"), actor_of(request), timezone.now()
+    if act == "make":
+        request.session[JUST_MADE] = calendars.make_address(user, actor=actor, now=now)
+    elif act == "withdraw":
+        request.session.pop(JUST_MADE, None)
+        calendars.withdraw_address(user, actor=actor, now=now)
 
 
 def _address(request: HttpRequest) -> calendars.Address:

@@ -29,7 +29,7 @@ def events(answer: Any) -> dict[str, Event]:
 
 
 def make_address(client: Client) -> str:
-    page = client.post(PAGE, {"act": "make"})
+    page = client.post(PAGE, {"act": "make"}, follow=True)
     return page.context["address"].removeprefix("http://testserver")
 
 
@@ -100,7 +100,7 @@ def test_a_new_address_closes_the_old_one_and_withdrawing_closes_it(cast: Cast) 
     old, new = make_address(ada), make_address(ada)
     assert (Client().get(old).status_code, Client().get(new).status_code) == (404, 200)
     for _ in range(2):
-        assert ada.post(PAGE, {"act": "withdraw"}).status_code == 200
+        assert ada.post(PAGE, {"act": "withdraw"})["Location"] == PAGE
     assert Client().get(new).status_code == 404
     lines = Entry.objects.filter(object_type="calendarfeed", actor=cast.ada.patient.user_id)
     assert [line.action for line in lines.order_by("seq")] == [Action.GRANTED, Action.GRANTED, Action.REVOKED]
@@ -110,10 +110,18 @@ def test_the_address_is_shown_once_and_stored_nowhere(cast: Cast) -> None:
     ada = session_of(cast.ada.patient.user)
     token = make_address(ada).split("/")[-1].removesuffix(".ics")
     assert len(token) >= 43
-    assert token not in ada.get(PAGE).content.decode()
+    assert token not in ada.get(PAGE).content.decode() and token not in str(dict(ada.session))
     feed = CalendarFeed.objects.get()
     assert token not in {str(value) for value in vars(feed).values()}
     assert feed.token_hash == calendars.hash_of(token)
+
+
+def test_loading_the_page_again_leaves_the_address_as_it_was_copied(cast: Cast) -> None:
+    ada = session_of(cast.ada.patient.user)
+    page = ada.post(PAGE, {"act": "make"}, follow=True)
+    assert page.redirect_chain == [(PAGE, 302)], "what is loaded again is no press"
+    address = page.context["address"].removeprefix("http://testserver")
+    assert ada.get(PAGE).context["address"] == "" and Client().get(address).status_code == 200
 
 
 def test_a_wrong_address_is_nothing_and_fills_no_ledger(cast: Cast) -> None:
