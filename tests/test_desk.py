@@ -175,9 +175,11 @@ def test_reception_books_at_once_outside_of_hours_and_as_much_as_is_needed(
     clerk.post(f"{book}?{times[0]}", said)
     there = f"{book}?with={doctor.pk}"
     assert "also outside of their hours" in text_of(clerk.get(there))
+    assert times[1].replace("&", "&amp;") in text_of(clerk.get(there)), "the notice is that of patients"
     at_night = (timezone.now() + timedelta(days=90)).replace(hour=2, minute=0, second=0, microsecond=0)
     for _ in range(2):
-        clerk.post(there, said | {"starts_at": f"{at_night:%Y-%m-%dT%H:%M}", "minutes": 40})
+        pressed = clerk.post(there, said | {"starts_at": f"{at_night:%Y-%m-%dT%H:%M}", "minutes": 40})
+        assert pressed.status_code == 302, "pressed twice, it is there already"
     made = Consultation.objects.filter(clinician=doctor, patient=cast.ada.patient).order_by("starts_at")
     assert [one.starts_at for one in made] == [booking_pages.moment(times[0][-17:]), at_night]
     assert made[1].ends_at == at_night + timedelta(minutes=40)
