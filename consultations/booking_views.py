@@ -11,8 +11,10 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -211,5 +213,6 @@ def _own(request: HttpRequest, pk: UUID) -> Consultation:
 
 
 def _too_late(request: HttpRequest, consultation: Consultation) -> HttpResponse:
-    messages.warning(request, _("It is too late to change this consultation here. Call the clinic, they can."))
+    text = _("It is too late to change this consultation here. Call the clinic, they can.")
+    messages.warning(request, format_html("{} {}", text, render_to_string("_phone.html", request=request)))
     return redirect("consultations:detail", pk=consultation.pk)

@@ -1,6 +1,7 @@
 """Reads settings from the environment; a malformed value stops the start with a sentence. Knows no Django settings."""
 
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -31,6 +32,14 @@ def languages(spoken: dict[str, str]) -> list[tuple[str, str]]:
     if unknown := [code for code in codes if code not in spoken]:
         raise Misconfigured(f"LANGUAGES must be some of {', '.join(spoken)}; {', '.join(unknown)} is not.")
     return [(code, spoken[code]) for code in codes]
+
+
+def phone(name: str) -> str:
+    """Return a telephone number as people read it, or nothing."""
+    value = os.environ.get(name, "").strip()
+    if value and not re.fullmatch(r"\+?[0-9][0-9 ]+", value):
+        raise Misconfigured(f"{name} must be digits and spaces, perhaps with a + first; it is {value!r}.")
+    return value
 
 
 def number(name: str, default: int) -> int:

@@ -81,7 +81,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "accounts.context_processors.role",
+                "accounts.context_processors.known",
             ]
         },
     }
@@ -165,6 +165,7 @@ EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebase
 EMAIL_FILE_PATH = DATA_DIR / "mail"
 DEFAULT_FROM_EMAIL = environment.os.environ.get("DEFAULT_FROM_EMAIL", "Telehealth <no-reply@portal.invalid>")
 ALERT_EMAILS = environment.words("ALERT_EMAILS", [])
+CLINIC_PHONE = environment.phone("CLINIC_PHONE")
 
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True

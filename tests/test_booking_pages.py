@@ -183,6 +183,16 @@ def test_shortly_before_the_start_it_stays_as_it_is(cast: Cast, what: str) -> No
     assert planned.status == Consultation.Status.PLANNED and not ConsultationChange.objects.exists()
 
 
+def test_who_is_told_to_call_the_clinic_can_press_its_number(cast: Cast, settings: Any) -> None:
+    ada, planned = session_of(cast.ada.patient.user), cast.ada.planned
+    pages = [reverse(name, args=[planned.pk]) for name in ("consultations:cancel", "booking:done")]
+    pages.append("/nothing/here/")
+    assert not any("tel:" in ada.get(page, follow=True).content.decode() for page in pages)
+    settings.CLINIC_PHONE = "+44 20 7946 0018"
+    link = '<a href="tel:+442079460018" dir="ltr">+44 20 7946 0018</a>'
+    assert all(link in ada.get(page, follow=True).content.decode() for page in pages)
+
+
 @pytest.mark.parametrize("who", ["ben.patient", "ada.clinician", "ada.colleague", "staff"])
 @pytest.mark.parametrize("what", ["move", "cancel"])
 def test_nobody_else_moves_or_cancels_it(cast: Cast, hours: Any, who: str, what: str) -> None:

@@ -233,6 +233,15 @@ def test_links_in_mail_use_tls_where_the_portal_does(given: str, monkeypatch) ->
         environment.portal_url(["portal.example"], True)
 
 
+def test_the_clinics_number_is_one_that_a_phone_can_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("", "+44 20 7946 0018", "111"):
+        monkeypatch.setenv("CLINIC_PHONE", value)
+        assert environment.phone("CLINIC_PHONE") == value
+    monkeypatch.setenv("CLINIC_PHONE", "ask reception")
+    with pytest.raises(SystemExit, match="CLINIC_PHONE must be digits and spaces"):
+        environment.phone("CLINIC_PHONE")
+
+
 @pytest.mark.parametrize(("value", "is_on"), [("1", True), ("TRUE", True), ("no", False), ("off", False), ("", True)])
 def test_a_flag_is_read_as_people_write_it(value: str, is_on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_FLAG", value)
