@@ -144,7 +144,6 @@ LANGUAGE_CODE = LANGUAGES[0][0]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 DEFAULT_PERSON_TIME_ZONE = environment.os.environ.get("DEFAULT_PERSON_TIME_ZONE", "Europe/London")
-USE_TZ = True
 FORMAT_MODULE_PATH = ["telehealth.formats"]
 
 STATIC_URL = "/static/"
