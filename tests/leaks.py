@@ -20,10 +20,14 @@ from tests.replays import Viewer, body_of
 
 
 class Careless(QuerySet[Recording]):
-    """Forgets to ask which consultation and which clinician, as a hasty change would."""
+    """Forgets to ask which consultation, clinician and patient, as a hasty change would."""
 
     def filter(self, *args: Any, **facts: Any) -> "Careless":
-        careful = {name: value for name, value in facts.items() if not name.startswith(("consultation", "clinician"))}
+        careful = {
+            name: value
+            for name, value in facts.items()
+            if not name.startswith(("consultation", "clinician", "patient"))
+        }
         return super().filter(*args, **careful)
 
 
@@ -38,6 +42,7 @@ def confuse(monkeypatch: pytest.MonkeyPatch, *shown: Recording) -> None:
         return policy.Decision(recording, "both_keys", recording.patient_id)
 
     monkeypatch.setattr(policy, "playable_by", everybodys)
+    monkeypatch.setattr(policy, "held_by", everybodys)
     monkeypatch.setattr(policy, "basis_for", everybodys)
     monkeypatch.setattr(policy, "decide", yes)
 
@@ -87,9 +92,15 @@ DOORS = {
     "list": Door(lambda own, other: "/recordings/", is_list=True),
     "player": Door(lambda own, other: f"/recordings/{other.recording.pk}/"),
     "media": Door(lambda own, other: f"/recordings/{other.recording.pk}/media/"),
+    "sharing": Door(lambda own, other: f"/recordings/{other.recording.pk}/sharing/"),
+    "access": Door(lambda own, other: f"/recordings/{other.recording.pk}/access/"),
+    "keeping": Door(lambda own, other: f"/recordings/{other.recording.pk}/keeping/"),
     "seconds": Door(lambda own, other: f"/recordings/{other.recording.pk}/watched/", method="post", data=ONE_SECOND),
     "status": Door(lambda own, other: reverse("recordings:status", args=[own.held.pk])),
     "clinic": Door(lambda own, other: "/clinic/", who="clinician", is_list=True),
+    "clinic patient": Door(
+        lambda own, other: f"/clinic/patients/patient/{own.patient.pk}/change/", who="clinician", is_list=True
+    ),
     "clinic list": Door(lambda own, other: CLINIC, who="clinician", is_list=True),
     "clinic row": Door(lambda own, other: f"{CLINIC}{other.recording.pk}/change/", who="clinician"),
     "unfinished": Door(lambda own, other: "/api/v1/segments/unfinished/", who="clinician"),
