@@ -55,15 +55,20 @@ def absence_of(user: Viewer, consultation_id: UUID, codename: str) -> Http404:
     """
     granted, based = _keys(user, consultation_id, codename)
     if granted != based:
-        # RACE: what was booked between the two questions is no disagreement.
+        # RACE: what was booked or handed over between the two questions is no disagreement.
         granted, based = _keys(user, consultation_id, codename)
+    return _disagreement(user, consultation_id, granted, based) or Http404()
+
+
+def _disagreement(user: Viewer, consultation_id: UUID, granted: bool, based: bool) -> KeysDisagree | None:
     if granted == based:
-        return Http404()
+        return None
     consultation = Consultation.objects.select_related("patient", "clinician").get(pk=consultation_id)
+    if based:
+        return KeysDisagree("basis_without_grant", consultation.patient_id)
+    # It is theirs, but they no longer work here; the grant opens nothing meanwhile.
     is_theirs = user.pk in (consultation.patient.user_id, consultation.clinician.user_id)
-    if granted and is_theirs:  # they no longer work here; the grant opens nothing meanwhile
-        return Http404()
-    return KeysDisagree("grant_without_basis" if granted else "basis_without_grant", consultation.patient_id)
+    return None if is_theirs else KeysDisagree("grant_without_basis", consultation.patient_id)
 
 
 def _keys(user: Viewer, consultation_id: UUID, codename: str) -> tuple[bool, bool]:

@@ -8,12 +8,14 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 from django.http import Http404
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from guardian.shortcuts import assign_perm
 
 from accounts.models import User
 from audit import triggers
 from consultations import policy
-from consultations.models import Note, Participant
+from consultations.models import Consultation, Note, Participant
 from patients.models import CareRelationship, Clinician
 from tests.bookings import make_hours
 from tests.cast import ACTORS, Cast, World, make_note
@@ -140,3 +142,74 @@ def test_a_note_that_came_to_another_patient_is_not_read_by_the_one_whose_consul
         Note.objects.filter(pk=note.pk).update(patient=cast.ben.patient)
         for world in (cast.ada, cast.ben):
             assert not policy.readable_notes(world.patient.user).exists()
+
+
+# What is refused, and what of it the staff hear.
+
+
+def refusals_of(user: User, consultation: Consultation) -> list[tuple[str, object]]:
+    """Return (reason, patient) of what every door refuses with; no reason where it is plain absence."""
+    told = []
+    for door in (
+        policy.get_visible_or_404, policy.get_ones_own_or_404, policy.get_held_or_404, policy.get_continued_or_404,
+        policy.get_place_or_404,
+    ):  # fmt: skip
+        with pytest.raises(Http404) as refusal:
+            door(user, consultation.pk)
+        assert str(refusal.value) == "" and refusal.value.args == ()
+        told.append((getattr(refusal.value, "reason", ""), getattr(refusal.value, "patient", None)))
+    return told
+
+
+def test_a_lost_grant_is_a_disagreement_at_every_door_and_a_strangers_question_is_none(cast: Cast) -> None:
+    consultation, patient = cast.ada.planned, cast.ada.patient.pk
+    for place in (cast.ada.place_of("clinician", consultation), cast.ada.place_of("patient", consultation)):
+        policy.revoke_place(place)
+        assert refusals_of(place.user, consultation) == [("basis_without_grant", patient)] * 5
+    assert refusals_of(cast.ben.clinician.user, consultation) == [("", None)] * 5
+
+
+def test_a_grant_that_nothing_explains_is_a_disagreement(cast: Cast) -> None:
+    stranger, consultation = cast.ben.clinician.user, cast.ada.planned
+    for codename in (policy.VIEW, policy.JOIN):
+        assign_perm(f"consultations.{codename}", stranger, consultation)
+    assert refusals_of(stranger, consultation) == [("grant_without_basis", cast.ada.patient.pk)] * 5
+
+
+def test_a_door_asks_for_the_grant_that_it_needs(cast: Cast) -> None:
+    stranger, consultation = cast.ben.clinician.user, cast.ada.planned
+    assign_perm(f"consultations.{policy.JOIN}", stranger, consultation)
+    assert [reason for reason, _ in refusals_of(stranger, consultation)] == ["", "", "", "", "grant_without_basis"]
+
+
+@pytest.mark.parametrize("happens", [left, was_locked_out])
+def test_who_no_longer_works_here_is_refused_and_nobody_is_alarmed(
+    happens: Callable[[Clinician], None], cast: Cast
+) -> None:
+    happens(cast.ada.clinician)
+    assert refusals_of(cast.ada.clinician.user, cast.ada.planned) == [("", None)] * 5
+
+
+def test_a_patient_whose_account_is_closed_is_refused_and_nobody_is_alarmed(cast: Cast) -> None:
+    user = cast.ada.patient.user
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    assert refusals_of(user, cast.ada.planned) == [("", None)] * 5
+
+
+def test_keys_that_agree_when_they_are_asked_again_are_no_disagreement(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([(True, False), (False, False)])
+    monkeypatch.setattr(policy, "_keys", lambda *_: next(answers))
+    assert type(policy.absence_of(cast.ben.patient.user, cast.ada.planned.pk, policy.VIEW)) is Http404
+
+
+def test_refusing_what_never_existed_asks_as_much_as_what_is_somebody_elses(cast: Cast) -> None:
+    user, asked = cast.ben.patient.user, []
+    for door in (policy.get_visible_or_404, policy.get_place_or_404):
+        for target in (cast.ada.patient.pk, cast.ada.planned.pk):
+            with CaptureQueriesContext(connection) as queries, pytest.raises(Http404) as refusal:
+                door(user, target)
+            assert type(refusal.value) is Http404
+            asked.append(len(queries))
+    assert asked == [3, 3, 3, 3]

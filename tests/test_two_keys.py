@@ -10,7 +10,6 @@ from types import ModuleType
 import pytest
 from django.db import connection, models
 from django.db.models import QuerySet
-from django.http import Http404
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from guardian.shortcuts import assign_perm
@@ -154,21 +153,3 @@ def test_keys_of_a_consultation_that_disagree_are_told_to_the_staff(
         assert (alert.kind, alert.object_id, alert.patient) == ("two_keys", consultation.pk, cast.ada.patient.pk)
         assert (alert.actor, alert.times, alert.detail) == (user.pk, times, {"reason": reason})
     assert {line.reason for line in Entry.objects.filter(action=Action.REFUSED)} == {reason}
-
-
-def test_somebody_who_no_longer_works_here_is_refused_without_an_alert(cast: Cast) -> None:
-    type(cast.ada.clinician).objects.filter(pk=cast.ada.clinician.pk).update(is_active=False)
-    absence = consultations.absence_of(cast.ada.clinician.user, cast.ada.planned.pk, consultations.VIEW)
-    assert type(absence) is Http404 and str(absence) == ""
-
-
-def test_refusing_what_never_existed_asks_as_much_as_what_is_somebody_elses(cast: Cast) -> None:
-    user = cast.ben.patient.user
-    for door in (consultations.get_visible_or_404, consultations.get_place_or_404):
-        asked = []
-        for target in (cast.ada.patient.pk, cast.ada.planned.pk):
-            with CaptureQueriesContext(connection) as queries, pytest.raises(Http404) as refusal:
-                door(user, target)
-            assert type(refusal.value) is Http404
-            asked.append(len(queries))
-        assert asked[0] == asked[1]

@@ -14,6 +14,7 @@ from tests.figures import record
 pytestmark = pytest.mark.django_db
 # The ledger's lines are numbered: which numbers exist is no secret, and they differ in length.
 COUNTED = frozenset({"entry"})
+CONSULTATIONS = frozenset({"consultation", "planned", "upcoming"})
 GIVES = frozenset({"shown", "done", "moved", "own-surface"})
 # A line that says the same for all relations is asked for what was one's own and what never was, its rarer methods
 # for one's own alone: whoever lost a right lost it there. Whom a whole site sends to its sign-in page, it sends there
@@ -62,8 +63,7 @@ def judged(matrix: Matrix, person: Person, *, all_of_them: bool) -> tuple[list[s
         wrong += [f"{where} has no {name}" for name, value in SAFE.items() if value not in answer.header(name)]
         if "no-store" not in answer.header("Cache-Control") and person.user and came == "shown":
             wrong.append(f"{where} may be kept by a cache")
-        # A valid credential used for something else is told to the staff.
-        may_leave = LEFT_BY_A_REFUSAL | ({"audit_alert"} if came == "refused" else set())
+        may_leave = LEFT_BY_A_REFUSAL | ({"audit_alert"} if is_told(person, door, relation, came) else set())
         if came not in GIVES and (rest := answer.wrote - may_leave):
             wrong.append(f"{where} {came}, and wrote into {', '.join(sorted(rest))}")
         given = relation == "own" and came in GIVES  # What was done to one's own may say so.
@@ -72,6 +72,12 @@ def judged(matrix: Matrix, person: Person, *, all_of_them: bool) -> tuple[list[s
     for (door_name, method), seen in never.items():
         wrong += [f"{method} {door_name} as {person.name}: {what}" for what in apart(seen)]
     return wrong, outcomes
+
+
+def is_told(person: Person, door: Door, relation: str, came: str) -> bool:
+    """Say whether staff hear of it: a valid credential used for something else, a grant lost without a reason."""
+    lost = person.name == "revoked" and relation == "own" and door.of in CONSULTATIONS
+    return came == "refused" or lost
 
 
 def strays(matrix: Matrix, person: Person, asked: Asked, answer: Answer) -> set[str]:
