@@ -213,3 +213,18 @@ def test_refusing_what_never_existed_asks_as_much_as_what_is_somebody_elses(cast
             assert type(refusal.value) is Http404
             asked.append(len(queries))
     assert asked == [3, 3, 3, 3]
+
+
+def test_a_withdrawn_place_opens_nothing_with_either_key_and_takes_nothing_else(cast: Cast) -> None:
+    planned, clinician, patient = cast.ada.planned, cast.ada.clinician.user, cast.ada.patient.user
+    place = cast.ada.place_of(Participant.Role.CLINICIAN, planned)
+    policy.withdraw_place(place, now=timezone.now())
+    assert not policy.granted_to(clinician, policy.VIEW).filter(pk=planned.pk).exists()
+    assert not policy.granted_to(clinician, policy.JOIN).filter(pk=planned.pk).exists()
+    policy.grant_place(place)  # by mistake
+    assert not policy.basis_for(clinician).filter(pk=planned.pk).exists()
+    assert policy.place_in(clinician, planned.pk) is None
+    assert not Participant.objects.filter(policy.OWN_PLACE, pk=place.pk).exists()
+    assert policy.visible_to(clinician).filter(pk=cast.ada.held.pk).exists()
+    assert policy.visible_to(patient).filter(pk=planned.pk).exists()
+    assert Participant.objects.exclude(withdrawn_at=None).get() == place
