@@ -61,6 +61,8 @@ def rows_of(user: Viewer, *, actor: Actor, now: datetime) -> list[dict[str, Any]
     """
     own = DeletionRequest.objects.filter(asked_by=user.pk, patient__user=user.pk, withdrawn_at=None)
     newest = list(own.order_by("-asked_at")[:MOST_SHOWN])
+    if not newest:
+        return []
     held = playback.held_among(user, {one.recording_id for one in newest}, actor=actor, now=now)
     recordings = {shown.recording.pk: pages.row(shown) for shown in held}
     return [

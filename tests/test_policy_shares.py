@@ -140,3 +140,11 @@ def test_what_a_share_gave_is_taken_and_what_is_theirs_otherwise_is_not(cast: Ca
         policy.withdraw_shared(cast.ada.recording, user)
     assert not policy.granted_to(over).exists()
     assert policy.granted_to(holder).exists() and policy.granted_to(own).exists()
+
+
+@pytest.mark.parametrize("actor", ["ada.patient", "ada.clinician"])
+def test_whoever_has_no_account_any_more_holds_nothing(actor: str, cast: Cast) -> None:
+    user = cast.actors()[actor]
+    assert stored(policy.held_by(user)) == {cast.ada.recording.pk}
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    assert not policy.held_by(user).exists()
