@@ -86,12 +86,18 @@ class Shown:
     recording: Recording
     viewer: Viewer
     seal: InitVar[object]
-    is_own: bool
+    was_there: bool
 
     def __post_init__(self, seal: object) -> None:
         # SECURITY: a page builder takes what has been through `show`, never a row that somebody wrapped themselves.
         if seal is not _SEAL:
             raise TypeError("Only guard.show says what may be shown.")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether they were in it, not a guest of its replay: as the guard found, and as the row says, too."""
+        people = (self.recording.patient.user_id, self.recording.clinician.user_id)
+        return self.was_there and self.viewer.pk in people
 
 
 def show(

@@ -104,7 +104,7 @@ def test_a_place_in_another_consultation_of_the_same_two_does_not_count(cast: Ca
 def test_only_the_guard_says_what_is_shown(cast: Cast) -> None:
     (shown,) = show(cast, cast.ada.patient.user, cast.ada.recording)
     with pytest.raises(TypeError):
-        Shown(cast.ada.recording, cast.staff, object(), is_own=True)
+        Shown(cast.ada.recording, cast.staff, object(), was_there=True)
     with pytest.raises(dataclasses.FrozenInstanceError):
         shown.recording = cast.ben.recording  # type: ignore[misc]
 

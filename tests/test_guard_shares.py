@@ -13,7 +13,7 @@ from audit.models import Alert, AlertKind
 from recordings import guard
 from recordings.models import PlaybackSuspension, Recording, Share
 from tests.cast import Cast, World, make_ended_call, make_pieces, make_ready_recording
-from tests.leaks import DOORS, confuse, hand_over, told_of
+from tests.leaks import DOORS, confuse, forget_the_guard, hand_over, told_of
 from tests.shares import A_DAY, ran_out, share
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.one_cast]
@@ -126,3 +126,16 @@ def test_ones_own_and_what_is_shared_pass_together_with_two_questions(cast: Cast
             now=timezone.now(), also_shared=True,
         )  # fmt: skip
     assert [one.is_own for one in shown] == [True, False] * 12
+
+
+@pytest.mark.parametrize("of", ["ada", "ben"])
+def test_with_the_guard_broken_a_share_holder_reads_nothing_that_is_for_its_two_people(
+    of: str, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the guard says of them is half of it: their own profile must stand in the recording, too."""
+    share(cast.ada, cast.ben.patient.user.email)
+    forget_the_guard(monkeypatch)
+    recording = getattr(cast, of).recording
+    (shown,) = guard.show(cast.ben.patient.user, [recording], actor=ledger.PORTAL, now=timezone.now())
+    assert shown.was_there
+    assert shown.is_own is (of == "ben")
