@@ -29,6 +29,7 @@ class EntryAdmin(AboutAnObject):
     )
     ordering = ("-seq",)
     show_full_result_count = False
+    list_per_page = 50
     fields = (
         "seq",
         "at",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from django.apps import apps
@@ -23,8 +24,13 @@ def as_code(word: str) -> str:
 
 def name_of_type(object_type: str) -> str:
     """Return what people call it, in their language; what is unknown stays as it was written."""
-    known = {model._meta.model_name: model._meta.verbose_name for model in apps.get_models()}
-    return str(known.get(OTHER_NAMES.get(object_type, object_type), object_type))
+    return str(_names().get(OTHER_NAMES.get(object_type, object_type), object_type))
+
+
+@cache
+def _names() -> dict[str | None, Any]:
+    """Return by model what it is called, in words that are translated when they are read."""
+    return {model._meta.model_name: model._meta.verbose_name for model in apps.get_models()}
 
 
 class ObjectTypeFilter(admin.AllValuesFieldListFilter):

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.paginator import Page, Paginator
 from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -15,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Viewer
+from accounts.paging import Part, part
 from consultations import diary, policy, waiting_list
 from consultations.models import Consultation, ConsultationChange
 from consultations.schedule import Availability
@@ -88,12 +88,12 @@ def times(
     ]
 
 
-def days(slots: Iterable[Slot], page: str | None) -> Page[Any]:
+def days(slots: Iterable[Slot], page: str | None) -> Part[Any]:
     """Return a page of days. Shape: `date`, `count`, and `parts` of the day, each a name and the times of `_parts`."""
     named = _names(slots := list(slots))
     by_day = groupby(slots, key=lambda slot: timezone.localdate(slot.starts_at))
     rows = [{"date": day, "count": len(own), "parts": _parts(own, named)} for day, times in by_day if (own := [*times])]
-    return Paginator(rows, DAYS_PER_PAGE).get_page(page)
+    return part(page, DAYS_PER_PAGE, lambda between: rows[between])
 
 
 def _parts(slots: list[Slot], named: dict[UUID, str]) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -13,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.paging import part
 from audit import refusals
 from audit.ledger import actor_of
 from consultations import consents, policy
@@ -56,7 +56,8 @@ def _why_not(refusal: Refused) -> str:
 @login_required
 def consented(request: HttpRequest) -> HttpResponse:
     own = RecordingConsent.objects.filter(participant__user=request.user.pk).select_related("participant__consultation")
-    page = Paginator(own.order_by("-given_at", "-id"), PER_PAGE).get_page(request.GET.get("page"))
+    newest = own.order_by("-given_at", "-id")
+    page = part(request.GET.get("page"), PER_PAGE, lambda between: newest[between])
     texts = read_for(page)
     rows = [{"consent": one, "wording": texts.get((one.wording_version, one.wording_sha256))} for one in page]
     return render(request, "account/consents.html", {"rows": rows, "page_obj": page})

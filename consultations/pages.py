@@ -5,18 +5,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.core.paginator import Page, Paginator
 from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Viewer
+from accounts.paging import Part, part
 from consultations import policy
 from consultations.models import Call, ClinicMessage, Consultation, Participant
 from consultations.services import may_be_joined
 
-PER_PAGE = 25
+PER_PAGE, PER_PANEL = 25, 10
 LIVE = (Consultation.Status.PLANNED, Consultation.Status.IN_PROGRESS)
 
 
@@ -99,21 +99,19 @@ def upcoming(user: Viewer, now: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def past(user: Viewer, number: str | None) -> Page[Consultation]:
-    return _page(policy.visible_to(user).exclude(status__in=LIVE), number)
+def past(user: Viewer, number: str | None) -> Part[Consultation]:
+    return _page(policy.visible_to(user).exclude(status__in=LIVE), number, PER_PAGE)
 
 
-def held_with(user: Viewer, patient_id: UUID, number: str | None) -> Page[Consultation]:
+def held_with(user: Viewer, patient_id: UUID, number: str | None) -> Part[Consultation]:
     """Return a page of the clinician's own consultations with one patient, newest first."""
-    return _page(policy.held_by(user).filter(patient=patient_id), number)
+    return _page(policy.held_by(user).filter(patient=patient_id), number, PER_PANEL)
 
 
-def _page(consultations: QuerySet[Consultation], number: str | None) -> Page[Consultation]:
+def _page(consultations: QuerySet[Consultation], number: str | None, most: int) -> Part[Consultation]:
     newest_first = "-starts_at", "-pk"
     ids = consultations.order_by(*newest_first).values_list("pk", flat=True)
-    page = Paginator(ids, PER_PAGE).get_page(number)
-    rows = _rows_of(page.object_list).order_by(*newest_first)
-    return Page(rows, page.number, page.paginator)  # type: ignore[arg-type]  # which only counts
+    return part(number, most, lambda between: _rows_of(ids[between]).order_by(*newest_first))
 
 
 def initials(name: str) -> str:

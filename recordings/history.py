@@ -3,11 +3,11 @@
 A viewing is one line with its seconds, and somebody's listings of a day are one line.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.core.paginator import Page, Paginator
 from django.db.models import Count, Max, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils.dateparse import parse_datetime
@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import User
+from accounts.paging import Part, part
 from audit.models import Action, Entry
 from recordings.guard import Shown
 from recordings.models import AccessReport, PlaybackRevocation, Share
@@ -109,15 +110,15 @@ class _Known:
     reports: dict[int, AccessReport]
 
 
-def page_of(shown: Shown, number: str | None) -> Page[Any]:
+def page_of(shown: Shown, number: str | None) -> Part[Any]:
     """Return a page of rows. Shape: rows of `recordings/_history.html`. Errors: ValueError for a share holder."""
-    page = Paginator(lines_about(shown), PER_PAGE).get_page(number)
-    entries = list(page.object_list)
-    known = _known(shown, entries)
-    return Page([_row(entry, known) for entry in entries], page.number, page.paginator)
+    lines = lines_about(shown)
+    page = part(number, PER_PAGE, lambda between: lines[between])
+    known = _known(shown, page.rows)
+    return Part([_row(entry, known) for entry in page], page.number, page.has_next)
 
 
-def _known(shown: Shown, entries: list[Entry]) -> _Known:
+def _known(shown: Shown, entries: Sequence[Entry]) -> _Known:
     recording = shown.recording
     shares = Share.objects.filter(recording=recording.pk).in_bulk()
     ids = {entry.actor for entry in entries} | {_other(entry) for entry in entries}

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 from uuid import UUID
 
-from django.core.paginator import Page, Paginator
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.http import Http404
 
 from accounts.models import Viewer
+from accounts.paging import Part, part
 from audit import alerts, ledger, refusals
 from audit.models import Action, AlertKind, Entry
 from recordings import guard, letters, policy, suspensions, viewings
@@ -214,11 +214,12 @@ def rows_of(ids: Iterable[UUID]) -> QuerySet[Recording]:
     return rows.select_related("consultation", "patient", "clinician__user").order_by(*NEWEST_FIRST)
 
 
-def page_of_replays(user: Viewer, number: str | None, *, actor: ledger.Actor, now: datetime) -> Page[Shown]:
+def page_of_replays(user: Viewer, number: str | None, *, actor: ledger.Actor, now: datetime) -> Part[Shown]:
     """Return a page of somebody's replays, newest first; the ledger says which. Errors: Leak, LedgerUnavailable."""
-    page = Paginator(_newest(policy.playable_by(user)), PER_PAGE).get_page(number)
-    shown = record_listing(user, rows_of(page.object_list), actor=actor, now=now, also_shared=True)
-    return Page(shown, page.number, page.paginator)  # type: ignore[arg-type]  # which only counts
+    newest = _newest(policy.playable_by(user))
+    page = part(number, PER_PAGE, lambda between: rows_of(newest[between]))
+    shown = record_listing(user, page, actor=actor, now=now, also_shared=True)
+    return Part(shown, page.number, page.has_next)
 
 
 def last_replays(user: Viewer, most: int, *, actor: ledger.Actor, now: datetime) -> list[Shown]:

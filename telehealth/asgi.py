@@ -16,10 +16,12 @@ from django.conf import settings  # noqa: E402
 from consultations.routing import websocket_urlpatterns  # noqa: E402
 from telehealth.body_limit import BodyLimit  # noqa: E402
 from telehealth.checks import refuse_unsafe_start  # noqa: E402
+from telehealth.warm import warm_up  # noqa: E402
 
 # The server imports this inside its event loop, where Django allows no database access.
 with ThreadPoolExecutor(1) as own_thread:
     own_thread.submit(refuse_unsafe_start).result()
+    own_thread.submit(warm_up).result()
 application = ProtocolTypeRouter(
     {
         "http": BodyLimit(django_application, settings.REQUEST_BODY_LIMIT_BYTES),

@@ -107,7 +107,7 @@ def test_a_patients_page_holds_nothing_of_the_clinicians_other_patients(cast: Ca
 def test_what_is_not_on_the_first_page_of_consultations_is_on_the_next(
     cast: Cast, doctor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("consultations.pages.PER_PAGE", 1)
+    monkeypatch.setattr("consultations.pages.PER_PANEL", 1)
     address = page_of(cast.ada.patient)
     first, second = (doctor.get(address, {"page": n}).content.decode() for n in (1, 2))
     assert "Older" in first and "Newer" in second and "Older" not in second

@@ -9,7 +9,7 @@ from audit.ledger import actor_of
 from recordings import pages, playback
 
 register = template.Library()
-MOST_REPLAYS = 20
+MOST_REPLAYS = 10
 
 
 @register.inclusion_tag("consultations/_recording_status.html", takes_context=True)

@@ -43,9 +43,11 @@ def main(recordings: int, rounds: int) -> None:
     from django.test import override_settings
 
     from recordings import safe
+    from telehealth.warm import warm_up
     from tests.cast import make_cast, make_clinician, make_patient
     from tests.crowded import hold
 
+    warm_up()
     call_command("migrate", verbosity=0)
     safe.prepare_storage()
     safe.prepare_master_key()
