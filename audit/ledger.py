@@ -101,8 +101,9 @@ def lock() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             # A writer that hangs makes the ledger unavailable to the others, not the portal for ever.
-            cursor.execute(f"SET LOCAL lock_timeout = '{POSTGRESQL_WAITS}'")
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [POSTGRESQL_LOCK])
+            cursor.execute(
+                "SET LOCAL lock_timeout = %s; SELECT pg_advisory_xact_lock(%s)", [POSTGRESQL_WAITS, POSTGRESQL_LOCK]
+            )
 
 
 def encoded(value: Any) -> Any:

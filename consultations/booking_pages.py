@@ -141,7 +141,9 @@ def _sentence(viewer: Viewer | None, change: ConsultationChange, consultation: C
 
 def waiting(viewer: Viewer, now: datetime) -> dict[str, Any]:
     """Shape: `offer` and `wish` of `booking/_waiting.html`; none where there is none."""
-    return {"offer": waiting_list.offer_to(viewer, now=now), "wish": waiting_list.wish_of(viewer)}
+    wish = waiting_list.wish_of(viewer)
+    # Only who waits is offered anything.
+    return {"offer": waiting_list.offer_to(viewer, now=now) if wish else None, "wish": wish}
 
 
 def until_when(consultation: Consultation) -> datetime:

@@ -60,11 +60,12 @@ def wait(viewer: Viewer, consultation: Consultation, *, now: datetime) -> dict[s
     Only for those who may see the consultation: it holds what the clinic wrote to its patient.
     """
     is_open = is_expected(consultation, now=now)
-    late = lateness.minutes_late([consultation.clinician_id], now=now) if is_open else {}
+    is_near = is_open and consultation.starts_at - now < lateness.AROUND
+    late = lateness.minutes_late([consultation.clinician_id], now=now) if is_near else {}
     messages = clinic_messages.sent_to(consultation) if is_open else []
     return {
         "consultation": consultation,
-        "is_near": is_open and consultation.starts_at - now < lateness.AROUND,
+        "is_near": is_near,
         "minutes_late": late.get(consultation.pk, 0),
         "unread": [one for one in messages if not one.read_at],
         "read": [one for one in messages if one.read_at],

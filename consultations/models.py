@@ -211,9 +211,12 @@ class Participant(models.Model):
             models.UniqueConstraint(fields=["id", "patient"], name="participant_passport"),
             models.UniqueConstraint(fields=["id", "consultation", "patient"], name="participant_consultation_passport"),
         ]
-        # For the figures of the last weeks; most places were never waited at.
+        # For the figures of the last weeks, and for what lists leave out; few places were waited at, fewer withdrawn.
         indexes = [
-            models.Index(fields=["admitted_at"], condition=Q(admitted_at__isnull=False), name="place_by_admission")
+            models.Index(fields=["admitted_at"], condition=Q(admitted_at__isnull=False), name="place_by_admission"),
+            models.Index(
+                fields=["user", "consultation"], condition=Q(withdrawn_at__isnull=False), name="withdrawn_place"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,5 @@
 """What pages show of consultations: rows with words, for patients and clinicians."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,6 +16,7 @@ from consultations.models import Call, ClinicMessage, Consultation, Participant
 from consultations.services import may_be_joined
 
 PER_PAGE, PER_PANEL = 25, 10
+NEWEST_FIRST = ("-starts_at", "-pk")
 LIVE = (Consultation.Status.PLANNED, Consultation.Status.IN_PROGRESS)
 
 
@@ -29,7 +29,9 @@ def other_name(user: Viewer, consultation: Consultation) -> str:
 
 
 def waiting_since(consultation: Consultation) -> datetime | None:
-    """Return since when the patient is there and not let in."""
+    """Return since when the patient is there and not let in; for what is over nobody waits."""
+    if consultation.status not in LIVE:
+        return None
     places = [p for p in consultation.participants.all() if p.role == Participant.Role.PATIENT]
     waits = next((p for p in places if p.is_present and p.waiting_at and not p.admitted_at), None)
     return waits.waiting_at if waits else None
@@ -77,15 +79,20 @@ def row(user: Viewer, consultation: Consultation, now: datetime) -> dict[str, An
 
 def with_all_of_a_row(consultations: QuerySet[Consultation]) -> QuerySet[Consultation]:
     """Return the same consultations with what their rows need."""
-    return consultations.select_related("patient__user", "clinician__user").prefetch_related("participants")
+    return _named(consultations).prefetch_related("participants")
 
 
-def _rows_of(ids: Iterable[UUID]) -> QuerySet[Consultation]:
-    """Return the consultations with these ids with what their rows need, in no order.
+def _named(consultations: QuerySet[Consultation]) -> QuerySet[Consultation]:
+    """Return the same consultations with their people's names: all that the row of one that is over needs."""
+    return consultations.select_related("patient", "clinician__user")
+
+
+def _among(ids: QuerySet[Consultation, UUID]) -> QuerySet[Consultation]:
+    """Return the consultations with these ids, in no order.
 
     A page's ids are a query within this one: joined at once, people would be joined to the whole list.
     """
-    return with_all_of_a_row(Consultation.objects.filter(pk__in=ids))
+    return Consultation.objects.filter(pk__in=ids)
 
 
 def upcoming(user: Viewer, now: datetime) -> list[dict[str, Any]]:
@@ -93,25 +100,29 @@ def upcoming(user: Viewer, now: datetime) -> list[dict[str, Any]]:
     since = now - timedelta(hours=2)
     planned = policy.visible_to(user).filter(status__in=LIVE, ends_at__gt=since).order_by("starts_at")[:20]
     unread = ClinicMessage.objects.unread().filter(consultation=OuterRef("pk"), patient__user=user.pk)
-    soonest_first = _rows_of(planned.values_list("pk", flat=True)).annotate(news=Exists(unread)).order_by("starts_at")
+    rows = with_all_of_a_row(_among(planned.values_list("pk", flat=True))).annotate(news=Exists(unread))
     return [
-        row(user, c, now) | {"has_news": c.news} for c in soonest_first if c.ends_at > now or may_be_joined(c, now=now)
+        row(user, one, now) | {"has_news": one.news}
+        for one in rows.order_by("starts_at")
+        if one.ends_at > now or may_be_joined(one, now=now)
     ]
 
 
 def past(user: Viewer, number: str | None) -> Part[Consultation]:
-    return _page(policy.visible_to(user).exclude(status__in=LIVE), number, PER_PAGE)
+    """Return a page of what is over, newest first."""
+    newest = _newest(policy.visible_to(user).exclude(status__in=LIVE))
+    return part(number, PER_PAGE, lambda between: _named(_among(newest[between])).order_by(*NEWEST_FIRST))
 
 
 def held_with(user: Viewer, patient_id: UUID, number: str | None) -> Part[Consultation]:
     """Return a page of the clinician's own consultations with one patient, newest first."""
-    return _page(policy.held_by(user).filter(patient=patient_id), number, PER_PANEL)
+    newest = _newest(policy.held_by(user).filter(patient=patient_id))
+    return part(number, PER_PANEL, lambda between: with_all_of_a_row(_among(newest[between])).order_by(*NEWEST_FIRST))
 
 
-def _page(consultations: QuerySet[Consultation], number: str | None, most: int) -> Part[Consultation]:
-    newest_first = "-starts_at", "-pk"
-    ids = consultations.order_by(*newest_first).values_list("pk", flat=True)
-    return part(number, most, lambda between: _rows_of(ids[between]).order_by(*newest_first))
+def _newest(consultations: QuerySet[Consultation]) -> QuerySet[Consultation, UUID]:
+    """Return their ids, newest first."""
+    return consultations.order_by(*NEWEST_FIRST).values_list("pk", flat=True)
 
 
 def initials(name: str) -> str:

@@ -4,8 +4,9 @@ import gc
 
 from django.urls import get_resolver
 
-# Net new objects before the youngest are looked through: a page leaves some thousand, hardly any of them in a circle.
-YOUNG = 20_000
+# Net new objects before the youngest are looked through. A page leaves one to three thousand: it is every few pages,
+# and a millisecond; fewer would be several times within a page, more would be one page's five milliseconds.
+YOUNG = 5_000
 
 
 def warm_up() -> None:

@@ -30,7 +30,7 @@ POSTGRES_OPTIONS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    "shared_buffers": "64MB",
+    "shared_buffers": "128MB",
     "max_connections": "100",
     "timezone": "UTC",
 }
