@@ -260,6 +260,11 @@ class Line:
         self._wait(lambda: self.closed is not None, within_s)
         return self.closed
 
+    def hears_welcome_or_close(self, within_s: float = WITHIN_S) -> int | None:
+        """Return the code it was closed with, None once it was welcomed."""
+        assert self._wait(lambda: self.closed is not None or self.said("welcome"), within_s), "neither was heard"
+        return None if self.said("welcome") else self.closed
+
     def catch_up(self) -> None:
         """Wait until everything the database knows has been heard."""
         seq = self.ask("sync")["snapshot"]["seq"]
