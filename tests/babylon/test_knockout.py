@@ -62,16 +62,20 @@ def test_without_one_barrier_no_stranger_learns_anything(name: str, monkeypatch:
 
 
 @pytest.mark.isolation
+@pytest.mark.parametrize(("patients", "switches"), [(2, 2), pytest.param(5, 20, marks=pytest.mark.long)])
 @EVERY_BARRIER
-def test_without_one_barrier_people_who_switch_are_shown_their_own(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_one_barrier_people_who_switch_are_shown_their_own(
+    name: str, patients: int, switches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     BARRIERS[name].knock_out(monkeypatch)
-    outcome = run(2, 2, seed=1, crowded=False)
+    outcome = run(patients, switches, seed=1, crowded=False)
     right = [call for call in outcome.calls if outcome.is_right(call)]
     foreign = outcome.lists.foreign()
     switched = sum(call.switched for call in right)
-    record(f"switches that are right without the barrier “{name}”", f"{switched} of {outcome.switches}", "all")
+    whose = f"switches of {patients} patients that are right without the barrier “{name}”"
+    record(whose, f"{switched} of {outcome.switches}", "all")
     record(f"foreign rows in {len(outcome.lists.looks)} lists without it", len(foreign), "0")
-    assert right == outcome.calls and outcome.switches == 4
+    assert right == outcome.calls and outcome.switches == patients * switches
     assert foreign == []
     assert all(call.refused == call.tried > 0 for call in outcome.calls)
     if name != "list":
