@@ -46,7 +46,7 @@ def part(said: str | None, per_page: int, rows_between: Callable[[slice], Iterab
     rows = list(rows_between(slice(first, first + per_page + 1)))
     if number > 1 and not rows:
         return part(None, per_page, rows_between)
-    return Part(rows[:per_page], number, len(rows) > per_page)
+    return Part(rows[:per_page], number, len(rows) > per_page and number < LAST)
 
 
 def _number(said: str | None) -> int:

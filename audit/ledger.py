@@ -102,7 +102,7 @@ def lock() -> None:
         with connection.cursor() as cursor:
             # A writer that hangs makes the ledger unavailable to the others, not the portal for ever.
             cursor.execute(
-                "SET LOCAL lock_timeout = %s; SELECT pg_advisory_xact_lock(%s)", [POSTGRESQL_WAITS, POSTGRESQL_LOCK]
+                f"SET LOCAL lock_timeout = '{POSTGRESQL_WAITS}'; SELECT pg_advisory_xact_lock({POSTGRESQL_LOCK})"
             )
 
 

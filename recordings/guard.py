@@ -96,7 +96,7 @@ class Shown:
     @property
     def is_own(self) -> bool:
         """Whether they were in it, not a guest of its replay: as the guard found, and as the row says, too."""
-        people = (self.recording.patient.user_id, self.recording.clinician.user_id)
+        people = {self.recording.patient.user_id, self.recording.clinician.user_id} - {None}
         return self.was_there and self.viewer.pk in people
 
 

@@ -100,7 +100,7 @@ def _shared(notice: Notice, now: datetime) -> Letter | None:
 def _proposed(notice: Notice, now: datetime) -> Letter | None:
     waits = Share.objects.standing().filter(pk=notice.object_id, agreed_by_patient_at=None)
     share = waits.filter(recording__patient__user=notice.user_id).first()
-    if share is None:
+    if share is None or not _own(policy.held_by(notice.user), share.recording_id, notice, now):
         return None
     says = _(
         "Your clinician would like to share one of your recordings with somebody. Nothing is shared unless you agree. "
@@ -137,7 +137,7 @@ def _kept_shorter(notice: Notice, now: datetime) -> Letter | None:
     period = retention.coming(now)
     if period is None or period.pk != notice.object_id:  # it was taken back, or holds already
         return None
-    own = policy.held_by(notice.user).filter(patient__user=notice.user_id)
+    own = _guarded(policy.held_by(notice.user).filter(patient__user=notice.user_id), notice, now)
     if not any(retention.sooner(one, period) for one in own):
         return None
     says = _(
@@ -151,25 +151,25 @@ def _kept_shorter(notice: Notice, now: datetime) -> Letter | None:
 def _report_answered(notice: Notice, now: datetime) -> Letter | None:
     answered = AccessReport.objects.filter(pk=notice.object_id, reported_by=notice.user_id, handled_at__isnull=False)
     report = answered.first()
-    recording = report and _guarded(policy.held_by(notice.user).filter(pk=report.recording_id), notice, now)
-    if not recording:
+    held = _guarded(policy.held_by(notice.user).filter(pk=report.recording_id), notice, now) if report else []
+    if not held:
         return None
     says = _("We have looked at what you did not recognise about one of your recordings. Read what came of it here:")
-    path = reverse("recordings:access", args=[recording.pk])
+    path = reverse("recordings:access", args=[held[0].pk])
     return Letter(_("Your question is answered"), says, path)
 
 
 def _own(allowed: QuerySet[Recording], recording_id: UUID, notice: Notice, now: datetime) -> Recording | None:
     """Return a recording to the patient it is of."""
-    return _guarded(allowed.filter(pk=recording_id, patient__user=notice.user_id), notice, now)
+    return next(iter(_guarded(allowed.filter(pk=recording_id, patient__user=notice.user_id), notice, now)), None)
 
 
-def _guarded(allowed: QuerySet[Recording], notice: Notice, now: datetime) -> Recording | None:
-    """Return the one recording that the policy allows, past the leak guard."""
+def _guarded(allowed: QuerySet[Recording], notice: Notice, now: datetime) -> list[Recording]:
+    """Return the recordings that the policy allows, past the leak guard; none at all if one is somebody else's."""
     rows = allowed.select_related("consultation", "patient", "clinician__user")
     with suppress(guard.Leak):  # staff are alerted; nobody is written to
-        return next((shown.recording for shown in guard.show(notice.user, rows, actor=PORTAL, now=now)), None)
-    return None
+        return [shown.recording for shown in guard.show(notice.user, rows, actor=PORTAL, now=now)]
+    return []
 
 
 def _facts(recording: Recording) -> dict[str, str]:

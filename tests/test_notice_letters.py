@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core import mail
@@ -18,7 +19,7 @@ from notices import outbox
 from notices.models import Kind, Notice
 from recordings import deletion, playback, sharing, suspensions, unrecognised
 from recordings import letters as replay_letters
-from recordings.models import AccessReport, Recording, Share
+from recordings.models import AccessReport, Recording, RetentionPeriod, Share
 from tests.cast import FIFTEEN, Cast
 from tests.owed import (
     A_DAY,
@@ -292,13 +293,23 @@ def test_whose_grant_is_gone_is_told_nothing(cast: Cast, now: datetime) -> None:
     assert deliver(now) == 1 and sent_to(cast.ada.patient.user) == []
 
 
+@pytest.mark.parametrize("kind", [Kind.REPLAY_READY, Kind.NEW_VIEWER, Kind.PROPOSED, Kind.KEPT_SHORTER])
 def test_a_leak_that_the_policy_lets_through_writes_to_nobody_and_alerts(
-    cast: Cast, now: datetime, monkeypatch: pytest.MonkeyPatch
+    kind: Kind, cast: Cast, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    about: Any = cast.ada.recording
+    if kind == Kind.PROPOSED:
+        about = share(cast.ada, by=cast.ada.clinician.user)
+    if kind == Kind.KEPT_SHORTER:
+        about = RetentionPeriod(pk=uuid4(), since=now)
+        monkeypatch.setattr("recordings.retention.coming", lambda now: about)
+        monkeypatch.setattr("recordings.retention.sooner", lambda one, period: now)
+    Notice.objects.all().delete()
     everybodys = Recording.objects.filter(patient__user=cast.ada.patient.user)
-    monkeypatch.setattr("recordings.policy.playable_by", lambda user: everybodys)
+    for rule in ("playable_by", "held_by"):
+        monkeypatch.setattr(f"recordings.policy.{rule}", lambda user: everybodys)
     monkeypatch.setattr("recordings.guard._own", lambda *_: set())
-    outbox.post(outbox.notice(Kind.REPLAY_READY, cast.ada.patient.user_id, cast.ada.recording, now=now))
+    outbox.post(outbox.notice(kind, cast.ada.patient.user_id, about, now=now, occasion=uuid4()))
     assert deliver(now) == 0 and mail.outbox == []
     assert Alert.objects.filter(kind=AlertKind.FOREIGN_ROW).exists()
 

@@ -227,6 +227,11 @@ def deaf(monkeypatch) -> Iterator[None]:
         yield
 
 
+def test_every_socket_reads_its_rights_anew_within_ten_seconds() -> None:
+    """The tests below shorten it, so that they need not wait."""
+    assert CallConsumer.reread_every_s <= 10
+
+
 @EVERY_ENDING
 def test_a_lost_right_closes_the_socket_at_once(house: House, ending: Callable, code: int) -> None:
     room = Room(house.portal, house.ada)
@@ -255,7 +260,7 @@ def test_a_lost_right_refuses_the_next_message_if_nobody_rang(
     assert osei.heard[-1].get("id") != request
 
 
-@SOME_ENDINGS
+@EVERY_ENDING
 def test_a_lost_right_closes_a_silent_socket_at_the_next_reading(
     house: House, ending: Callable, code: int, monkeypatch
 ) -> None:

@@ -15,7 +15,6 @@ from django.http import HttpResponse
 from audit.models import Action, Alert, AlertKind, Entry
 from consultations import modes, presence
 from consultations.calls import Refused
-from consultations.models import Participant
 from recordings.models import Chunk, Recording
 from tests.babylon.people import Person
 from tests.visits import CLINICIAN, PATIENT, Recorder, stored_files
@@ -82,7 +81,7 @@ class RecordedCall:
     # switching
 
     def _switch(self) -> Iterator[None]:
-        call = self.visit.call
+        call, question = self.visit.call, uuid.uuid4().hex  # whatever they ask, nobody asked that
         call.refresh_from_db()
         epoch, want = call.epoch, "audio" if call.mode == "video" else "video"
         asker, other = self.rng.sample([self.visit.place(PATIENT), self.visit.place(CLINICIAN)], 2)
@@ -96,19 +95,22 @@ class RecordedCall:
             question = call.question["id"]
             modes.answer(call.pk, by=other, question_id=question, answer="accept", now=self.visit.now)
         elif both_press:
-            self._is_stale(other, want, epoch)
+            self._is_stale("stale_epoch", modes.request, by=other, want=want, epoch=epoch)
+        for by in (asker, other):  # what was said before comes once more, from a line that was slow
+            self._is_stale("stale_epoch", modes.request, by=by, want="audio", epoch=epoch)
+            self._is_stale("no_question", modes.answer, by=by, question_id=question, answer="accept")
         call.refresh_from_db()
         assert (call.mode, call.epoch) == (want, epoch + 1)
         self.switched += 1
         yield
 
-    def _is_stale(self, place: Participant, want: str, epoch: int) -> None:
+    def _is_stale(self, code: str, say: Callable[..., None], **what: Any) -> None:
         try:
-            modes.request(self.visit.call.pk, by=place, want=want, epoch=epoch, now=self.visit.now)
+            say(self.visit.call.pk, now=self.visit.now, **what)
         except Refused as refused:
-            assert refused.code == "stale_epoch"
+            assert refused.code == code
         else:
-            raise AssertionError("the second of two presses at one moment was taken")
+            raise AssertionError("what was said too late, or twice, was taken")
 
     # recording
 

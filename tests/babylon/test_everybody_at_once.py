@@ -17,8 +17,8 @@ def small_pictures(settings) -> None:
     settings.RECORDING_CANVAS = CANVAS
 
 
-def everybody_has_only_their_own(outcome: Outcome) -> None:
-    calls, lists, size = outcome.calls, outcome.lists, f"{len(outcome.people)} patients"
+def everybody_has_only_their_own(outcome: Outcome, seed: int) -> None:
+    calls, lists, size = outcome.calls, outcome.lists, f"{len(outcome.people)} patients (seed {seed})"
     is_right = {call.person.mark.number: outcome.is_right(call) for call in calls}
     right = sum(call.switched for call in calls if is_right[call.person.mark.number])
     wrong = [call for call in calls if not is_right[call.person.mark.number]]
@@ -48,14 +48,14 @@ def everybody_is_served_their_own(outcome: Outcome) -> None:
 
 
 def test_five_patients_switch_twenty_times_each() -> None:
-    outcome = run(5, 20, seed=seed())
-    everybody_has_only_their_own(outcome)
+    outcome = run(5, 20, seed=(chosen := seed()))
+    everybody_has_only_their_own(outcome, chosen)
     everybody_is_served_their_own(outcome)
 
 
 @pytest.mark.database
 @pytest.mark.long
 def test_fifty_patients_switch_a_thousand_times() -> None:
-    outcome = run(50, 20, seed=seed())
-    everybody_has_only_their_own(outcome)
+    outcome = run(50, 20, seed=(chosen := seed()))
+    everybody_has_only_their_own(outcome, chosen)
     everybody_is_served_their_own(outcome)

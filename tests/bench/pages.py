@@ -70,6 +70,8 @@ def fill(pairs: Any, number: int) -> None:
     """Fill the tables from a process of its own: one that answers requests never held all these rows in memory."""
     from django.db import connection
 
+    if connection.vendor == "postgresql":
+        connection.close_pool()
     connection.close()
     filling = get_context("fork").Process(target=_fill, args=(pairs, number))
     filling.start()
