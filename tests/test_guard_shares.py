@@ -4,12 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
 from audit import ledger, triggers
 from audit.models import Alert, AlertKind
+from patients.models import Clinician, Patient
 from recordings import guard
 from recordings.models import PlaybackSuspension, Recording, Share
 from tests.cast import Cast, World, make_ended_call, make_pieces, make_ready_recording
@@ -139,3 +141,20 @@ def test_with_the_guard_broken_a_share_holder_reads_nothing_that_is_for_its_two_
     (shown,) = guard.show(cast.ben.patient.user, [recording], actor=ledger.PORTAL, now=timezone.now())
     assert shown.was_there
     assert shown.is_own is (of == "ben")
+
+
+def test_whose_profile_stands_in_it_but_who_was_not_there_is_a_guest_of_its_replay(cast: Cast) -> None:
+    """A clinician's profile was given another account since: the row alone makes nobody one of its two people."""
+    holder = share(cast.ada).grantee
+    Clinician.objects.filter(pk=cast.ada.clinician.pk).update(user=holder)
+    recording = Recording.objects.get(pk=cast.ada.recording.pk)
+    (shown,) = guard.show(holder, [recording], actor=ledger.PORTAL, now=timezone.now(), also_shared=True)
+    assert not shown.is_own
+
+
+def test_nobody_signed_in_is_not_the_patient_who_has_no_account(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    Patient.objects.filter(pk=cast.ada.patient.pk).update(user=None)
+    forget_the_guard(monkeypatch)
+    recording = Recording.objects.get(pk=cast.ada.recording.pk)
+    (shown,) = guard.show(AnonymousUser(), [recording], actor=ledger.PORTAL, now=timezone.now())
+    assert not shown.is_own
