@@ -105,6 +105,23 @@ def test_a_request_id_from_outside_is_kept_harmless(cast: Cast, client: Client) 
     assert Entry.objects.get().request_id.startswith("\\x1b[31m") and ledger.first_fault() is None
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="is about PostgreSQL; `make test` runs it there")
+def test_a_writer_that_hangs_makes_the_ledger_unavailable_to_the_others_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert ledger.POSTGRESQL_WAITS == "10s"
+    monkeypatch.setattr(ledger, "POSTGRESQL_WAITS", "50ms")
+    hanging = connection.copy()
+    with hanging.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [ledger.POSTGRESQL_LOCK])
+        with pytest.raises(ledger.LedgerUnavailable):
+            ledger.append(ledger.PORTAL, Line(Action.LISTED))
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [ledger.POSTGRESQL_LOCK])
+    hanging.close()
+    ledger.append(ledger.PORTAL, Line(Action.LISTED))
+    assert Entry.objects.count() == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_many_writers_at_once_make_one_chain() -> None:
     writers, lines_each = 64, 4

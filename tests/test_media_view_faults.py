@@ -9,7 +9,7 @@ from django.test import AsyncClient
 
 from accounts.models import User
 from audit.models import Action, Alert, AlertKind
-from patients.models import PatientKey
+from patients.models import Clinician, PatientKey
 from recordings import intact, policy, safe
 from recordings.models import Recording, Rendition
 from recordings.vault import MasterKeyUnusable, SeekableReader, StoreUnavailable
@@ -195,6 +195,14 @@ def test_who_loses_the_right_in_the_middle_gets_no_more_than_two_mib(cast: Cast,
         "new password": change_password,
     }
     assert asyncio.run(stream.watch(happens[what])) <= 2 * MIB
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_clinician_who_leaves_in_the_middle_gets_no_more_than_two_mib(cast: Cast) -> None:
+    put_replay(cast.ada.recording, noise(8 * MIB))
+    leaves = Clinician.objects.filter(pk=cast.ada.clinician.pk)
+    stream = Stream.of(cast.ada.clinician.user, cast.ada.recording)
+    assert asyncio.run(stream.watch(lambda: leaves.update(is_active=False))) <= 2 * MIB
 
 
 @pytest.mark.django_db(transaction=True)
