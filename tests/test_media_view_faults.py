@@ -52,7 +52,7 @@ DAMAGE = {
     "cut at a segment's border": lambda replay: os.truncate(path_of(replay), 4 * SEGMENT),
     "something appended": lambda replay: path_of(replay).open("ab").write(b"more") and None,
     "gone": lambda replay: path_of(replay).unlink(),
-    "a link to the neighbour's": lambda replay: (path_of(replay).unlink(), path_of(replay).symlink_to("/etc/passwd")),
+    "a link to something else": lambda replay: (path_of(replay).unlink(), path_of(replay).symlink_to("/etc/passwd")),
     "empty": lambda replay: os.truncate(path_of(replay), 0),
 }
 
