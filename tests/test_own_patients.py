@@ -1,9 +1,13 @@
 """A clinician's own patients in /clinic/: found by name, date of birth or NHS number; their page; nobody else's."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
+from django.db import connection
+from django.http import Http404
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import User
@@ -55,6 +59,71 @@ def test_a_clinician_is_not_among_their_own_patients(cast: Cast) -> None:
     clinician = Clinician.objects.create(user=user, registration_number="CAST-TWICE", speciality="Surgery")
     begin_care(cast.ben.patient, clinician, why="referred", now=cast.now)
     assert list(policy.cared_for_by(user)) == [cast.ben.patient]
+
+
+def refusal_of(user: User, patient: Patient) -> tuple[str, object]:
+    """Return (reason, patient) of what the policy refuses with; no reason where it is plain absence."""
+    absence = policy.absence_of(user, patient.pk)
+    assert isinstance(absence, Http404) and absence.args == ()
+    return getattr(absence, "reason", ""), getattr(absence, "patient", None)
+
+
+def test_a_lost_grant_is_a_disagreement_and_a_strangers_question_is_none(cast: Cast) -> None:
+    patient = cast.ada.patient
+    assert patient.user is not None
+    for user in (patient.user, cast.ada.clinician.user):
+        policy.revoke_view(patient, user)
+        assert refusal_of(user, patient) == ("basis_without_grant", patient.pk)
+    assert refusal_of(cast.ben.clinician.user, patient) == ("", None)
+
+
+def test_a_grant_that_nothing_explains_is_a_disagreement(cast: Cast) -> None:
+    patient, stranger = cast.ada.patient, cast.ben.clinician.user
+    policy.grant_view(patient, stranger)
+    assert refusal_of(stranger, patient) == ("grant_without_basis", patient.pk)
+
+
+def test_a_grant_that_outlived_its_care_is_a_disagreement(cast: Cast) -> None:
+    CareRelationship.objects.filter(patient=cast.ada.patient).update(until=cast.now)
+    assert refusal_of(cast.ada.clinician.user, cast.ada.patient) == ("grant_without_basis", cast.ada.patient.pk)
+
+
+def left(cast: Cast) -> User:
+    Clinician.objects.filter(pk=cast.ada.clinician.pk).update(is_active=False)
+    return cast.ada.clinician.user
+
+
+def was_locked_out(cast: Cast) -> User:
+    User.objects.filter(pk=cast.ada.clinician.user_id).update(is_active=False)
+    return cast.ada.clinician.user
+
+
+def closed_their_account(cast: Cast) -> User:
+    assert cast.ada.patient.user is not None
+    User.objects.filter(pk=cast.ada.patient.user_id).update(is_active=False)
+    return cast.ada.patient.user
+
+
+@pytest.mark.parametrize("happens", [left, was_locked_out, closed_their_account])
+def test_a_grant_that_sleeps_is_no_disagreement(happens: Callable[[Cast], User], cast: Cast) -> None:
+    assert refusal_of(happens(cast), cast.ada.patient) == ("", None)
+
+
+def test_keys_that_agree_when_they_are_asked_again_are_no_disagreement(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([(True, False), (False, False)])
+    monkeypatch.setattr(policy, "_keys", lambda *_: next(answers))
+    assert refusal_of(cast.ben.clinician.user, cast.ada.patient) == ("", None)
+
+
+def test_refusing_who_never_existed_asks_as_much_as_somebody_elses_patient(cast: Cast) -> None:
+    asked = []
+    for target in (cast.ada.patient.pk, cast.ada.planned.pk):
+        with CaptureQueriesContext(connection) as queries:
+            assert type(policy.absence_of(cast.ben.clinician.user, target)) is Http404
+        asked.append(len(queries))
+    assert asked == [3, 3]
 
 
 @pytest.mark.parametrize(
