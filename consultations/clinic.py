@@ -1,6 +1,7 @@
 """Consultations in the clinician admin site."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.clinic import OwnRowsAdmin
 from accounts.sites import clinic_site
+from audit import ledger, refusals
 from audit.days import Days
 from consultations import note_pages, pages, policy, schedule_admin  # noqa: F401  one's own hours and time off
 from consultations.models import Consultation, NoteTemplate
@@ -43,6 +45,10 @@ class OwnConsultationsAdmin(OwnRowsAdmin):
     def own_rows(self, request: HttpRequest) -> QuerySet[Any]:
         own = policy.visible_to(request.user).filter(clinician__user=request.user.pk)
         return own.select_related("patient", "clinician__user")
+
+    def note_absence(self, request: HttpRequest, object_id: UUID) -> None:
+        absence = policy.absence_of(request.user, object_id, policy.VIEW)
+        refusals.note_absence(ledger.actor_of(request), "consultation", object_id, absence, now=timezone.now())
 
     def render_change_form(
         self,

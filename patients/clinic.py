@@ -3,17 +3,19 @@
 import re
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.clinic import OwnRowsAdmin
 from accounts.sites import clinic_site
-from audit import ledger
+from audit import ledger, refusals
 from audit.models import Action
 from patients import policy
 from patients.models import Patient
@@ -48,6 +50,10 @@ class OwnPatientsAdmin(OwnRowsAdmin):
 
     def own_rows(self, request: HttpRequest) -> QuerySet[Any]:
         return policy.cared_for_by(request.user)
+
+    def note_absence(self, request: HttpRequest, object_id: UUID) -> None:
+        absence = policy.absence_of(request.user, object_id)
+        refusals.note_absence(ledger.actor_of(request), "patient", object_id, absence, now=timezone.now())
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -1,6 +1,7 @@
 """Replays in the clinician admin site."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -46,6 +47,9 @@ class OwnReplaysAdmin(OwnRowsAdmin):
     def own_rows(self, request: HttpRequest) -> QuerySet[Any]:
         own = policy.playable_by(request.user).filter(clinician__user=request.user.pk)
         return own.select_related("patient", "consultation", "clinician__user")
+
+    def note_absence(self, request: HttpRequest, object_id: UUID) -> None:
+        playback.note_not_held(request.user, object_id, actor=actor_of(request), now=timezone.now())
 
     def get_changelist(self, request: HttpRequest, **more: Any) -> type[ChangeList]:
         return ShownList

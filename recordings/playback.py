@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NoReturn
 from uuid import UUID
 
 from django.db import transaction
@@ -54,7 +53,8 @@ def recording_or_404(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, n
         _note_paused(recording_id, decision, actor, now)
         raise Paused
     if decision.recording is None:
-        _refuse(recording_id, decision, decision.reason, actor, now)
+        _note_refused(recording_id, decision, decision.reason, actor, now)
+        raise Http404
     return guard.show(user, [decision.recording], actor=actor, now=now, also_shared=True)[0]
 
 
@@ -66,22 +66,29 @@ def held_or_404(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: d
     held = policy.held_by(user).select_related("consultation", "patient", "clinician__user")
     recording = held.filter(pk=recording_id).first()
     if recording is None:
-        decision = policy.decide(user, recording_id)
-        reason = "not_of_it" if decision.recording or decision.is_paused else decision.reason
-        _refuse(recording_id, decision, reason, actor, now)
+        note_not_held(user, recording_id, actor=actor, now=now)
+        raise Http404
     return guard.show(user, [recording], actor=actor, now=now)[0]
 
 
-def _refuse(recording_id: UUID, decision: policy.Decision, reason: str, actor: ledger.Actor, now: datetime) -> NoReturn:
+def note_not_held(user: Viewer, recording_id: UUID, *, actor: ledger.Actor, now: datetime) -> None:
+    """Write down that somebody asked for what only its people get. Errors: TooManyRefusals, LedgerUnavailable."""
+    decision = policy.decide(user, recording_id)
+    reason = "not_of_it" if decision.recording or decision.is_paused else decision.reason
+    _note_refused(recording_id, decision, reason, actor, now)
+
+
+def _note_refused(
+    recording_id: UUID, decision: policy.Decision, reason: str, actor: ledger.Actor, now: datetime
+) -> None:
     """Write a refusal down, and tell the staff where the two keys disagree.
 
-    Errors: Http404, TooManyRefusals, LedgerUnavailable.
+    Errors: TooManyRefusals, LedgerUnavailable.
     """
     line = ledger.Line(Action.REFUSED, "recording", recording_id, decision.patient, reason=reason)
     refusals.note(actor, line, now=now)
     if decision.is_suspicious:
         refusals.tell_of_two_keys(actor, line, now=now)
-    raise Http404
 
 
 def _note_paused(recording_id: UUID, decision: policy.Decision, actor: ledger.Actor, now: datetime) -> None:
