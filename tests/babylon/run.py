@@ -5,6 +5,7 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -50,6 +51,12 @@ class Outcome:
         parts = {(part["segment"], part["kind"]) for part in call.recording.timeline if part["kind"] != "hole"}
         is_whole = parts == {(number, segment.mode) for number, segment in enumerate(call.opened)}
         return is_whole and self.verdict_on(call).is_pure
+
+    def told_of(self, call: RecordedCall) -> list[Any]:
+        """Return how far it came, for whoever has to find out why it is not right."""
+        tries = call.recording.jobs.order_by("created_at").values_list("status", "stage", "attempts", "fault")
+        state = (call.recording.status, call.recording.reason, call.recording.timeline)
+        return [*state, *tries, self.verdict_on(call) if call.recording.renditions.exists() else "no replay"]
 
     def misplaced(self) -> list[str]:
         """Return the recordings of which not exactly the known objects lie in their patient's own vault."""

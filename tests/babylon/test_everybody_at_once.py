@@ -26,7 +26,7 @@ def everybody_has_only_their_own(outcome: Outcome, seed: int) -> None:
     record(f"switches of {size} whose parts hold their owner alone", f"{right} of {outcome.switches}", "all")
     record(f"foreign rows in {len(lists.looks)} lists during it", len(lists.foreign()), "0")
     record("misused tokens, leases and ids refused, with nothing stored", f"{refused} of {tried}", "all")
-    assert [(outcome.verdict_on(call), call.recording.timeline) for call in wrong] == []
+    assert [outcome.told_of(call) for call in wrong] == []
     assert lists.foreign() == []
     assert lists.own_rows() > len(lists.looks) / 6
     assert {look.status for look in lists.looks} == {200}
