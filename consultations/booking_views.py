@@ -78,9 +78,11 @@ def times(request: HttpRequest, patient: Patient) -> HttpResponse:
 def confirm(request: HttpRequest, patient: Patient) -> HttpResponse:
     """One slot: why, how, and yes."""
     now, starts_at = timezone.now(), booking_pages.moment(request.GET.get("at", ""))
-    clinician = _clinician(request.GET.get("with", ""))
-    if clinician is None or starts_at is None:
+    if starts_at is None:
         return redirect("booking:times")
+    clinician = _clinician(request.GET.get("with", ""))
+    if clinician is None:
+        return _gone(request)
     if own := booking.planned_then(patient, clinician, starts_at):  # they came back to the page before
         return redirect("booking:done", pk=own.pk)
     form = WishesForm(request.POST or None, initial=drafts.kept(request, patient))
@@ -100,9 +102,14 @@ def confirm(request: HttpRequest, patient: Patient) -> HttpResponse:
         return redirect("consultations:list")
     except NotBookable:
         drafts.keep(request, patient, form)
-        return redirect(f"{reverse('booking:times')}?{urlencode({'with': clinician.pk, GONE: ''})}")
+        return _gone(request)
     context = {"slot": slot, "clinician": clinician, "form": form, "zone": booking_pages.zone_hint(request.user)}
     return render(request, "booking/confirm.html", context)
+
+
+def _gone(request: HttpRequest) -> HttpResponse:
+    """SECURITY: whom they cannot book answers as whom there never was."""
+    return redirect(f"{reverse('booking:times')}?{urlencode({'with': request.GET.get('with', ''), GONE: ''})}")
 
 
 def _clinician(key: str) -> Clinician | None:

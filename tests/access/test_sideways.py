@@ -52,8 +52,6 @@ WORD_PARAMETERS = (
     "q", "search", "term", "patient__name__icontains", "reason__icontains", "consultation__reason__startswith",
     "patient__nhs_number", "patient__user__email__startswith", "communication_needs__contains",
 )  # fmt: skip
-# Where a clinician chosen before is looked up: who works here is no secret to patients.
-OF_A_CLINICIAN = {"/book/confirm/": "with"}
 ODD_PARAMETERS = ("id__in", "o", "cursor", "_to_field", "_changelist_filters")
 KIND_OF = {"with": "clinician", "clinician__id__exact": "clinician", "id": "recording", "pk": "recording"}
 # What is nobody's to name and may change one's own page, never whose rows stand on it.
@@ -139,7 +137,7 @@ def as_anybody(answer: Answer, said: Iterable[str]) -> tuple:
 def oracle(matrix: Matrix, person: Person, address: str, asked_for: list[Question]) -> Iterator[str]:
     """Yield what one learns at an address by saying what is somebody's instead of what is nobody's."""
     # What the address itself names is nobody's secret there.
-    asked_for = [one for one in asked_for if OF_A_CLINICIAN.get(address) != one[0] and one[1] not in address]
+    asked_for = [one for one in asked_for if one[1] not in address]
     browser, joint = Browser(person.cookies), "" if address.endswith("&") else "?"
     asked = Asked("GET", f"{address}{joint}{urlencode([(name, real) for name, real, _ in asked_for])}")
     never = Asked("GET", f"{address}{joint}{urlencode([(name, unreal) for name, _, unreal in asked_for])}")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from recordings import inventory, jobs, pipeline, safe
+from recordings import inventory, jobs, pipeline, safe, upkeep
 from recordings.models import ProcessingJob, Recording, Rendition
 from tests.babylon.call import RecordedCall
 from tests.babylon.marks import Verdict, judge
@@ -96,6 +96,9 @@ def run(people_count: int, switches_each: int, *, seed: int, crowded: bool = Tru
         # Several recordings wait before a worker comes, so that every batch is mixed.
         if len(waiting) > 2 or not going_on:
             _work(waiting, rng, crowded)
+    # Whoever loads the page anew at the very end may announce another part: its recording is sealed by the next sweep.
+    upkeep.sweep(now=timezone.now())
+    _work(jobs.due(timezone.now()), rng, crowded)
     lists.poll_all()
     return Outcome(people, calls, lists)
 
