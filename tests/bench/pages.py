@@ -114,4 +114,4 @@ if __name__ == "__main__":
 
         django.setup()
         given = [int(word) for word in sys.argv[1:3]]
-        main(*given, *(100_000, 40)[len(given) :])
+        main(*given, *(100_000, 100)[len(given) :])
