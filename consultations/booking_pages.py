@@ -65,9 +65,19 @@ def rules_for(patient: Patient, chosen: str) -> QuerySet[Availability]:
     return rules if chosen == ANYBODY else rules.filter(clinician=UUID(chosen))
 
 
-def ahead(chosen: str) -> timedelta:
-    """Say how far times are shown: whoever is free first is asked for something soon, and may be anybody of many."""
-    return min(FIRST_AHEAD, settings.BOOKING_AHEAD) if chosen == ANYBODY else settings.BOOKING_AHEAD
+def soonest(
+    patient: Patient, rules: QuerySet[Availability], chosen: str, *, now: datetime, **wishes: Any
+) -> tuple[list[Slot], timedelta]:
+    """Return what is free, and how far ahead that is looked for.
+
+    Whoever is free first is asked for something soon, and may be anybody of many; where nothing is, as far as can be
+    booked at all, as the waiting list does.
+    """
+    soon = min(FIRST_AHEAD, settings.BOOKING_AHEAD) if chosen == ANYBODY else settings.BOOKING_AHEAD
+    slots = times(patient, rules, now=now, ahead=soon, **wishes)
+    if slots or soon == settings.BOOKING_AHEAD:
+        return slots, soon
+    return times(patient, rules, now=now, ahead=settings.BOOKING_AHEAD, **wishes), settings.BOOKING_AHEAD
 
 
 def times(

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.roles import LANDING, role_of
 from audit import refusals
 from audit.ledger import actor_of
-from consultations import booking, booking_pages, drafts, policy
+from consultations import booking, booking_pages, drafts, pages, policy
 from consultations.booking import NotBookable, NotChangeable, TooManyPlanned
 from consultations.booking_forms import NeedsForm, WhyForm, WishesForm
 from consultations.models import Consultation
@@ -56,8 +56,7 @@ def times(request: HttpRequest, patient: Patient) -> HttpResponse:
     keys = [choice["key"] for choice in choices]
     chosen = asked if asked in keys else keys[-1 if asked else 0]
     now = timezone.now()
-    ahead = booking_pages.ahead(chosen)
-    slots = booking_pages.times(patient, booking_pages.rules_for(patient, chosen), now=now, ahead=ahead)
+    slots, ahead = booking_pages.soonest(patient, booking_pages.rules_for(patient, chosen), chosen, now=now)
     context = {
         "choices": choices,
         "chosen": chosen,
@@ -123,6 +122,8 @@ def _clinician(key: str) -> Clinician | None:
 @login_required
 def done(request: HttpRequest, pk: UUID) -> HttpResponse:
     consultation = _own(request, pk)
+    if consultation.status not in pages.LIVE:  # somebody came back to this page after it was cancelled, or held
+        return redirect("consultations:detail", pk=pk)
     context = {
         "consultation": consultation,
         "zone": booking_pages.zone_hint(request.user),

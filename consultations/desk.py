@@ -58,8 +58,8 @@ def _matches(term: str) -> Q:
 
 def planned_for(patient: Patient, *, now: datetime) -> list[dict[str, Any]]:
     """Return what is planned or goes on, soonest first. Shape: `rows` of `desk_patient.html`."""
-    live = (*CHANGEABLE, Status.IN_PROGRESS)
-    planned = list(facts_only().filter(patient=patient, status__in=live, ends_at__gt=now).order_by("starts_at"))
+    live = Q(status__in=CHANGEABLE, ends_at__gt=now) | Q(status=Status.IN_PROGRESS)
+    planned = list(facts_only().filter(live, patient=patient).order_by("starts_at"))
     late = lateness.minutes_late([one.clinician_id for one in planned], now=now)
     return [
         {
@@ -97,8 +97,7 @@ def days(patient: Patient, chosen: str, page: str | None, *, besides: Consultati
     rules = policy.bookable_by_the_clinic()
     if chosen != ANYBODY:
         rules = rules.filter(clinician=UUID(chosen))
-    ahead = booking_pages.ahead(chosen)
-    slots = booking_pages.times(patient, rules, now=now, ahead=ahead, besides=besides, notice=AT_ONCE)
+    slots, _ahead = booking_pages.soonest(patient, rules, chosen, now=now, besides=besides, notice=AT_ONCE)
     return booking_pages.days(slots, page)
 
 

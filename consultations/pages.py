@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet, prefetch_related_objects
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -108,10 +109,13 @@ def upcoming(user: Viewer, now: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def past(user: Viewer, number: str | None) -> Part[Consultation]:
-    """Return a page of what is over, newest first."""
-    newest = _newest(policy.visible_to(user).exclude(status__in=LIVE))
-    return part(number, PER_PAGE, lambda between: _named(_among(newest[between])).order_by(*NEWEST_FIRST))
+def past(user: Viewer, number: str | None, now: datetime) -> Part[Consultation]:
+    """Return a page of what is over, newest first: also what nobody held, nor said that it was missed."""
+    to_come = Q(status__in=LIVE, ends_at__gte=now - settings.CALL_JOIN_CLOSES_AFTER)
+    newest = _newest(policy.visible_to(user).exclude(to_come))
+    page = part(number, PER_PAGE, lambda between: _named(_among(newest[between])).order_by(*NEWEST_FIRST))
+    prefetch_related_objects([one for one in page if one.status in LIVE], "participants")
+    return page
 
 
 def held_with(user: Viewer, patient_id: UUID, number: str | None) -> Part[Consultation]:

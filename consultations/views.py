@@ -26,7 +26,7 @@ from consultations.wordings import asked_with
 @login_required
 def consultation_list(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    page = pages.past(request.user, request.GET.get("page"))
+    page = pages.past(request.user, request.GET.get("page"), now)
     past = [pages.row(request.user, consultation, now) for consultation in page]
     waiting = booking_pages.waiting(request.user, now)
     context = {"upcoming": pages.upcoming(request.user, now), "past": past, "page_obj": page, "waiting": waiting}

@@ -252,3 +252,36 @@ def test_what_reception_wrote_for_one_patient_is_offered_for_them_alone(cast: Ca
     clerk.post(desk.format(ada, second), FORM)
     assert "booking_draft" not in clerk.session
     assert Consultation.objects.get(reason="A cough").adjustments == "An interpreter"
+
+
+def test_whoever_comes_back_to_what_they_booked_and_cancelled_is_not_told_that_it_is_booked(
+    cast: Cast, hours: Any
+) -> None:
+    ada = session_of(cast.ada.patient.user)
+    consultation = book_first(ada)
+    done = reverse("booking:done", args=[consultation.pk])
+    assert "Your consultation is booked" in ada.get(done).content.decode()
+    Consultation.objects.filter(pk=consultation.pk).update(status="cancelled")
+    assert ada.get(done)["Location"] == reverse("consultations:detail", args=[consultation.pk])
+
+
+def test_where_nothing_is_free_soon_whoever_is_first_is_shown_later(cast: Cast) -> None:
+    Availability.objects.all().delete()
+    in_three_weeks = timezone.localdate() + timedelta(days=21)
+    later = make_hours(
+        cast.ada.clinician, ends=_time("23:00"), weekday=str(in_three_weeks.isoweekday()), slot_minutes=60
+    )
+    Availability.objects.filter(pk=later.pk).update(valid_from=in_three_weeks)
+    page = session_of(cast.ada.patient.user).get("/book/?with=first")
+    first = min(at_of(link) for link in slots_on(page))
+    assert timezone.localdate(first) == in_three_weeks
+
+
+def test_what_nobody_held_stands_among_what_is_past(cast: Cast) -> None:
+    """Nobody said that it was missed: it must not vanish from both lists once its time is over."""
+    before = timezone.now() - timedelta(hours=3)
+    Consultation.objects.filter(pk=cast.ada.planned.pk).update(starts_at=before, ends_at=before + timedelta(minutes=15))
+    page = session_of(cast.ada.patient.user).get("/consultations/").content.decode()
+    upcoming, past = page.split('id="past-title"')
+    link = reverse("consultations:detail", args=[cast.ada.planned.pk])
+    assert link not in upcoming and link in past and "Planned time is over" in past

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.ledger import PORTAL, Actor
 from audit.models import Action, Entry
-from consultations import booking, booking_pages, clinic_messages
+from consultations import booking, booking_pages, clinic_messages, desk
 from consultations.booking_pages import said
 from consultations.models import ClinicMessage, Consultation, ConsultationChange, FollowUp
 from consultations.slots import Slot
@@ -266,3 +266,13 @@ def test_what_a_patient_has_read_is_said_to_who_sent_it_and_new_words_stand_out(
     assert ClinicMessage.objects.unread().count() == 2
     today = text_of(session_of(cast.ada.clinician.user).get(reverse("clinic:today")))
     assert "The clinic wrote at" in today and "not read yet" in today
+
+
+def test_what_goes_on_past_its_end_stands_with_what_is_planned(cast: Cast) -> None:
+    before = cast.now - timedelta(hours=2)
+    Consultation.objects.filter(pk=cast.ada.planned.pk).update(
+        status="in_progress", starts_at=before, ends_at=before + timedelta(minutes=15)
+    )
+    rows = desk.planned_for(cast.ada.patient, now=cast.now)
+    assert [(row["consultation"].pk, row["can_change"]) for row in rows] == [(cast.ada.planned.pk, False)]
+    assert cast.ada.planned not in desk.past_of(cast.ada.patient, now=cast.now)

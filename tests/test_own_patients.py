@@ -14,6 +14,7 @@ from accounts.models import User
 from audit import ledger
 from audit.models import Action, Entry
 from consultations.booking import book
+from consultations.models import Consultation
 from patients import policy
 from patients.clinic import as_date, as_nhs_number
 from patients.models import CareRelationship, Clinician, Patient
@@ -215,3 +216,9 @@ def test_nobody_else_has_a_list_of_patients_in_the_clinic(actor: str, cast: Cast
     client = signed_in(cast.actors()[actor])
     for door in (reverse(LIST), page_of(cast.ada.patient)):
         assert client.get(door).status_code == 302
+
+
+def test_what_makes_it_easier_stands_beside_the_call_and_on_the_consultations_page(cast: Cast, doctor: Client) -> None:
+    Consultation.objects.filter(pk=cast.ada.planned.pk).update(adjustments="A lip-speaker")
+    for address in ("consultations:beside", "clinic:consultations_consultation_change"):
+        assert "A lip-speaker" in doctor.get(reverse(address, args=[cast.ada.planned.pk])).content.decode()
