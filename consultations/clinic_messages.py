@@ -1,6 +1,6 @@
 """A few words of the clinic to a patient who is expected or waits already. Assumes authorisation."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -14,6 +14,8 @@ from consultations.booking import NotChangeable
 from consultations.models import ClinicMessage, Consultation, MessageReceipt
 from consultations.services import is_expected
 
+PRESSED_TWICE = timedelta(minutes=1)
+
 
 def sent_to(consultation: Consultation) -> QuerySet[ClinicMessage]:
     return consultation.clinic_messages.select_related("receipt")
@@ -21,10 +23,17 @@ def sent_to(consultation: Consultation) -> QuerySet[ClinicMessage]:
 
 @transaction.atomic
 def send(consultation: Consultation, text: str, *, by: User, now: datetime) -> ClinicMessage:
-    """Write it down; the pages on which the patient waits ask for it. Errors: NotChangeable."""
+    """Write it down; the pages on which the patient waits ask for it.
+
+    Idempotent because the same words of the same person within a minute are one message: a button was pressed twice.
+    Locks: the consultation's row. Errors: NotChangeable.
+    """
     standing = Consultation.objects.select_for_update(of=("self",)).get(pk=consultation.pk)
     if not is_expected(standing, now=now):
         raise NotChangeable(_("The patient is not expected any more, so nothing was sent."))
+    since = now - PRESSED_TWICE
+    if sent := ClinicMessage.objects.filter(consultation=standing, text=text, by=by, sent_at__gt=since).first():
+        return sent
     message = ClinicMessage.objects.create(
         consultation=standing, patient_id=standing.patient_id, text=text, by=by, sent_at=now
     )

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from audit import refusals
 from audit.ledger import actor_of
-from consultations import booking_pages, policy, waiting_list
+from consultations import booking_pages, drafts, policy, waiting_list
 from consultations.booking import TooManyPlanned
 from consultations.booking_forms import WaitForm
 from consultations.booking_views import READ_AND_POST, for_patients
@@ -40,6 +40,7 @@ def wait(request: HttpRequest, patient: Patient) -> HttpResponse:
         chosen, until = form.clinician_id(), form.cleaned_data["until"]
         clinician = policy.clinicians_of(patient).get(pk=chosen) if chosen else None
         if waiting_list.fitting(patient, clinician, until, now=now):
+            drafts.keep(request, patient, form)
             messages.info(request, _("There are free times until that day. You can book one now."))
             return redirect(f"{reverse('booking:times')}?{urlencode({'with': form.cleaned_data['clinician']})}")
         waiting_list.join(patient, clinician=clinician, until=until, wishes=form.wishes(), now=now)

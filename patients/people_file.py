@@ -86,6 +86,8 @@ def read(data: bytes, kind: Kind) -> tuple[list[Row], list[Fault]]:
             for column, value in zip(columns, values, strict=True)
             if value.lstrip(" ").startswith(FORMULA)
         ]
+        if row.values.get("email", "").lower() in kind.example:
+            faults.append(Fault(line, "email", _("This line only shows how to fill the others. Take it out.")))
         rows.append(row)
     if len(rows) + len(faults) == 0:
         raise Unreadable(_("There is nobody in this file, only its heading."))

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -183,6 +184,14 @@ def test_a_message_about_a_later_consultation_is_seen_on_the_patients_home(cast:
     )
     clinic_messages.mark_read(later, upto=message.pk, now=timezone.now())
     assert "A new message from the clinic" not in patient.get("/").content.decode()
+
+
+def test_a_message_that_was_sent_by_pressing_twice_is_one_message(cast: Cast) -> None:
+    say = partial(clinic_messages.send, cast.ada.planned, by=cast.ada.clinician.user)
+    first, again = say("Five minutes", now=cast.now), say("Five minutes", now=cast.now + timedelta(seconds=2))
+    assert first == again
+    later = say("Five minutes", now=cast.now + timedelta(minutes=2))
+    assert len({first.pk, later.pk, say("Ten minutes", now=cast.now).pk}) == 3
 
 
 def test_only_its_patient_reads_a_message_and_nobody_after_the_consultation(cast: Cast, patient: Client) -> None:

@@ -1,5 +1,6 @@
 """The pages of the waiting list: leave a wish, take what is kept, or let the next one have it."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -35,8 +36,11 @@ def test_a_patient_leaves_a_wish_and_withdraws_it(cast: Cast) -> None:
 def test_a_wish_that_can_be_met_now_is_answered_with_the_times(cast: Cast) -> None:
     for day in Availability.Weekday.values:
         make_hours(cast.ada.clinician, weekday=day)
-    answer = session_of(cast.ada.patient.user).post("/book/wait/", FORM | {"until": soon()}, follow=True)
+    ada = session_of(cast.ada.patient.user)
+    answer = ada.post("/book/wait/", FORM | {"until": soon()}, follow=True)
     assert "There are free times until that day." in answer.content.decode()
+    first = re.search(r'href="([^"]*at=[^"]+)"', answer.content.decode())
+    assert first and FORM["reason"] in ada.get(first[1].replace("&amp;", "&")).content.decode()
     assert answer.redirect_chain[-1][0] == "/book/?with=first" and not WaitingListEntry.objects.exists()
 
 
