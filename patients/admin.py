@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from accounts.noted import ReasonForm
 from accounts.sites import OfferedLookupsAdmin
 from patients import policy, registration
@@ -68,6 +69,8 @@ class PatientAdmin(LinkedOnce):
         super().save_model(request, obj, form, change)
         if obj.user:
             policy.grant_view(obj, obj.user)  # in the transaction of the form that links them
+            # One person, one name: that of the account greets them and stands in the call.
+            User.objects.filter(pk=obj.user.pk).update(name=obj.name)
 
 
 class WorksHereForm(ReasonForm):

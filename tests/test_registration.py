@@ -222,6 +222,8 @@ def test_opening_and_changing_somebodys_page_stands_in_the_ledger(cast: Cast) ->
     assert (changed.object_id, changed.patient, changed.detail) == (
         world.patient.pk, world.patient.pk, {"fields": ["name"]},
     )  # fmt: skip
+    world.patient.user.refresh_from_db()
+    assert world.patient.user.name == "New Name", "they have one name on every page"
 
 
 @pytest.mark.parametrize("of", ["user", "clinician"])
