@@ -108,7 +108,8 @@ def test_without_both_keys_and_the_guard_every_address_of_a_replay_would_answer(
     monkeypatch.setattr("recordings.policy.playable_by", all_playable)
     told = {(one.attempt.path, mark) for one in caught_at(cast) if one.who == "ben.patient" for mark in one.told}
     page = f"/recordings/{cast.ada.recording.pk}/"
-    expected = {(page, cast.ada.clinician.display_name), (f"{page}media/", cast.ada.canary.decode())}
+    # The row still says that he was not there: he is told what a guest of the replay is.
+    expected = {(page, cast.ada.patient.name), (f"{page}media/", cast.ada.canary.decode())}
     assert expected | {(f"{page}watched/", "answered 204")} <= told
 
 
