@@ -7,6 +7,7 @@ from allauth.usersessions.models import UserSession
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from accounts import sessions
 from accounts.models import User
 
 # In this order: most browsers call themselves by several names, the telling one before the common ones.
@@ -38,9 +39,9 @@ def of(request: HttpRequest, user: User) -> list[Device]:
             session.pk, name_of(session.user_agent), session.created_at,
             is_this=session.session_key == request.session.session_key,
         )
-        for session in UserSession.objects.purge_and_list(user)
+        for session in sessions.standing(user)
     ]  # fmt: skip
-    return sorted(devices, key=lambda device: (not device.is_this, -device.signed_in_at.timestamp()))
+    return sorted(devices, key=lambda device: not device.is_this)
 
 
 def name_of(user_agent: str) -> str:

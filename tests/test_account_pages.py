@@ -1,7 +1,9 @@
 """One's own account: details, needs, consents, and the devices one is signed in on."""
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 
 from accounts import devices
 from accounts.models import User
@@ -108,6 +110,13 @@ def test_devices_are_named_and_one_is_signed_out(cast: Cast) -> None:
     assert phone.get("/recordings/").status_code == 302 and laptop.get("/recordings/").status_code == 200
     assert "iPhone" not in laptop.get("/account/devices/").content.decode()
     assert "signed out already" in laptop.post(f"/account/devices/{other.pk}/sign-out/", follow=True).content.decode()
+
+
+def test_a_session_whose_time_is_over_is_no_device(cast: Cast) -> None:
+    user = cast.ada.patient.user
+    phone, laptop = signed_in(user, PHONE), signed_in(user, LAPTOP)
+    Session.objects.filter(pk=phone.session.session_key).update(expire_date=timezone.now())
+    assert "iPhone" not in laptop.get("/account/devices/").content.decode()
 
 
 def test_everywhere_else_is_signed_out_at_once_and_this_stays(cast: Cast) -> None:

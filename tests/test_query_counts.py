@@ -11,15 +11,15 @@ from django.utils import timezone
 from audit import ledger
 from audit.models import Action, Entry
 from recordings.models import AccessReport, Recording
+from tests import surroundings
 from tests.cast import Cast, make_patient
 from tests.crowded import hold
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 FEW = 2
-# Not /account/devices/: allauth asks for each of somebody's own sessions.
 PAGES = {
     "ada.patient": [
-        "/", "/consultations/", "/recordings/", "/account/", "/account/consents/", "/book/",
+        "/", "/consultations/", "/recordings/", "/account/", "/account/consents/", "/account/devices/", "/book/",
         "/consultations/{held}/", "/recordings/{recording}/", "/recordings/{recording}/access/",
         "/recordings/{recording}/keeping/", "/recordings/{recording}/sharing/", "/recordings/of/{held}/status/",
         "/consultations/calendar/", "/consultations/{planned}/", "/book/wait/", "/account/needs/", "/account/notices/",
@@ -91,8 +91,10 @@ def test_no_page_asks_more_often_because_there_is_more(cast: Cast, many: int) ->
     others = [make_patient(f"Patient {number}") for number in range(5)]
     hold([(world.patient, world.clinician)], FEW)
     await_staff(cast, 1)
+    surroundings.add(cast, 1)
     few = dict(all_asked(cast))
     hold([(patient, world.clinician) for patient in (world.patient, *others)], many)
     await_staff(cast, 10)
+    surroundings.add(cast, 4)
     more = {page: (few[page], number) for page, number in all_asked(cast) if number > few[page]}
     assert not more, f"asks more often, before and now: {more}"
